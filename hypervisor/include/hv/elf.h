@@ -1,47 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A PV kernel's ELF64 image, decoded: load segments and the Xen notes that say how it wants to be started.
- *
- * elf_decode() reads through a callback, checks every offset, size and sum, and never looks at a byte twice; what it returns
- * holds for the whole image (segments sorted or not, inside [pstart, pend), no wrap). Pure: no lock, no allocation.
- * Source: ELF-64 Object File Format; <xen/elfnote.h>.
+ * Reading a 64-bit x86 ELF executable and its Xen notes, from memory that may be cut short or
+ * hostile: every offset and size is checked against the file before it is used. Pure functions;
+ * nothing is written.
  */
 #ifndef HV_ELF_H
 #define HV_ELF_H
 
 #include <hv/types.h>
 
-#define ELF_MAX_SEGMENTS 16
-#define ELF_UNSET        (~0UL)
-
-struct elf_source {
-    /* Copy n bytes at offset off to dst; the decoder has checked that off + n ≤ size. */
-    void (*read)(const struct elf_source *s, uint64_t off, void *dst, size_t n);
-    uint64_t size;
-    uint64_t where; /* the reader's own: a machine address, a host pointer */
-};
+#define ELF_UNSET (~0UL)
 
 struct elf_segment {
-    uint64_t offset, filesz; /* in the image */
-    uint64_t paddr, memsz;   /* where it goes, before PADDR_OFFSET is taken off */
+    uint64_t vaddr, paddr;      /* p_vaddr, p_paddr */
+    uint64_t offset, file_size; /* in the file; file_size ≤ mem_size */
+    uint64_t mem_size;
 };
 
 struct elf_kernel {
+    const uint8_t *file;
+    uint64_t size;
     unsigned nr_segments;
-    struct elf_segment segment[ELF_MAX_SEGMENTS];
-    uint64_t pstart, pend;      /* of all segments, PADDR_OFFSET taken off; bytes */
-    uint64_t virt_base;         /* virtual address of the domain's pfn 0 */
-    uint64_t paddr_offset;
-    uint64_t entry;             /* virtual */
-    uint64_t hypercall_page;    /* virtual; ELF_UNSET: none */
-    uint64_t init_p2m;          /* virtual; ELF_UNSET: after the image */
-    bool unmapped_initrd;       /* start_info.mod_start may be a pfn */
-    char guest_os[16], guest_version[16], loader[16];
+    struct elf_segment segment[16]; /* PT_LOAD, mem_size not 0 */
+    /* From the notes; ELF_UNSET where there is none (entry: the ELF header's). Virtual addresses.
+     */
+    uint64_t entry, hypercall_page, virt_base, paddr_offset, init_p2m;
+    bool has_notes;
+    bool mod_start_pfn; /* XEN_ELFNOTE_MOD_START_PFN: the initrd need not be mapped */
+    bool has_features, dom0_feature;
+    char guest_os[32];
+    /* Derived: where the image lies, virtual, page-aligned [start, end). */
+    uint64_t virt_start, virt_end;
 };
 
-/* 0, or -ENOEXEC/-EINVAL with *why set to a sentence for the administrator. */
-int elf_decode(const struct elf_source *s, struct elf_kernel *k, const char **why);
-/* Is this a Linux bzImage (which the tools must unpack first)? */
-bool elf_is_bzimage(const struct elf_source *s);
+/* NULL, or what is wrong, for people: names the header or the note. */
+const char *elf_parse(const void *file, uint64_t size, struct elf_kernel *out);
+/* A name for what the file is when it is not an ELF: "bzImage", "gzip", "unknown format". */
+const char *elf_guess_format(const void *file, uint64_t size);
 
 #endif

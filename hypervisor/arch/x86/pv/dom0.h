@@ -1,54 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Building dom0: what the parts tell each other. Boot CPU only, before any guest runs; no lock.
- *
- *   dom0_memory.c       dom0's frames and the pfn → mfn map while it is being built
- *   dom0_layout.c       where everything goes (pure arithmetic)
- *   dom0_page_tables.c  its first page tables
- *   dom0_build.c        the order of steps; kernel, initrd, p2m, start_info, vCPU 0
+ * Between the three files that build dom0: dom0_kernel.c (reads the kernel, decides, fills in),
+ * dom0_layout.c (what lies where, and which machine frames), dom0_page_tables.c (its first tables).
+ * Boot only, one CPU.
  */
 #ifndef PV_DOM0_H
 #define PV_DOM0_H
 
+#include <asm/pv_mm.h>
 #include <hv/domain.h>
 #include <hv/elf.h>
 
-/* --- memory -------------------------------------------------------------------------------------------------------- */
-struct dom0_run { /* frames that are contiguous both ways */
-    uint64_t pfn, mfn, count;
+struct run { /* pfns [pfn, pfn + n) are frames [mfn, mfn + n) */
+    uint64_t pfn, mfn, n;
 };
-struct dom0_memory {
+
+struct dom0_image {
     struct domain *d;
-    uint64_t nr_pages;
-    struct dom0_run *run; /* sorted by pfn */
-    unsigned nr_runs, max_runs;
-};
-/* Allocate opt.dom0_mem (or what is free, less a reserve). 0 or -ENOMEM. */
-int dom0_memory_alloc(struct dom0_memory *m, struct domain *d);
-void dom0_memory_done(struct dom0_memory *m);
-mfn_t dom0_pfn_to_mfn(const struct dom0_memory *m, uint64_t pfn);
-/* Copy into, or clear, dom0's memory at a physical address of its own (pfn space). */
-void dom0_write(const struct dom0_memory *m, uint64_t paddr, const void *src, size_t n);
-void dom0_clear(const struct dom0_memory *m, uint64_t paddr, uint64_t n);
-/* Copy from the boot modules' machine memory. */
-void dom0_copy_module(const struct dom0_memory *m, uint64_t paddr, uint64_t maddr, uint64_t n);
+    struct elf_kernel elf;
 
-/* --- layout ----------------------------------------------------------------------------------------------------------- */
-struct dom0_layout { /* pfn ranges are [start, start + count) */
-    uint64_t v_start, v_end; /* virtual range mapped linearly: pfn = (va - v_start) >> 12 */
-    uint64_t initrd_pfn, initrd_bytes;
+    /* Virtual, page-aligned; [v_start, v_end) is mapped at the start, pfn 0 at v_start. */
+    uint64_t v_start, initrd, p2m, start_info, page_tables, stack, v_end;
+    uint64_t nr_page_tables; /* of them in the mapped area */
+    uint64_t initrd_bytes;
     bool initrd_mapped;
-    uint64_t p2m_va, p2m_pfn, nr_p2m_frames; /* list frames, then tables of a separate mapping */
-    uint64_t nr_p2m_list_frames;
-    bool p2m_separate;       /* at INIT_P2M, outside of the linear range */
-    uint64_t start_info_pfn, pt_pfn, nr_pt_frames, stack_pfn;
-    uint64_t first_free_pfn;
-};
-/* 0, or -ENOMEM/-EINVAL with *why. */
-int dom0_layout(struct dom0_layout *l, const struct elf_kernel *k, uint64_t nr_pages,
-                uint64_t initrd_bytes, const char **why);
+    uint64_t initrd_pfn, initrd_pages;
+    uint64_t p2m_pfn, p2m_pages; /* frames of a P2M list placed by note INIT_P2M: list, then tables;
+                                    0: it is in the mapped area */
+    uint64_t p2m_list_pages;
+    uint64_t nr_pages; /* all of dom0's memory */
 
-/* --- page tables -------------------------------------------------------------------------------------------------------- */
-void dom0_page_tables(const struct dom0_memory *m, const struct dom0_layout *l);
+    struct run *runs;
+    unsigned nr_runs, max_runs;
+    mfn_t l4;
+};
+
+/* Decide v_start … v_end and the pfns. What is wrong, or NULL. */
+const char *dom0_layout(struct dom0_image *im);
+/* Give dom0 its frames: all runs. */
+const char *dom0_populate(struct dom0_image *im, uint64_t initrd_maddr);
+mfn_t dom0_mfn(const struct dom0_image *im, uint64_t pfn);
+static inline mfn_t dom0_va_mfn(const struct dom0_image *im, uint64_t va)
+{
+    return dom0_mfn(im, (va - im->v_start) >> PAGE_SHIFT);
+}
+/* Copy to dom0's memory at a mapped virtual address; src NULL: zeros. */
+void dom0_write(const struct dom0_image *im, uint64_t va, const void *src, uint64_t n);
+/* Tables needed to map [start, end), all four levels but the L4. */
+uint64_t dom0_tables_for(uint64_t start, uint64_t end);
+/* Build the tables and have them validated and pinned, as any guest's. */
+const char *dom0_make_tables(struct dom0_image *im);
 
 #endif
