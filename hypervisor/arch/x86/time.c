@@ -46,9 +46,19 @@ uint64_t now(void)
     return (uint64_t)((unsigned __int128)delta * tsc_mul >> 32);
 }
 
+/* a * b / c with all 128 bits in between. The quotient must fit in 64 bits, else the CPU faults:
+ * callers bound a. */
+static uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t high;
+
+    __asm__("mulq %2\n\tdivq %3" : "+a"(a), "=&d"(high) : "rm"(b), "rm"(c) : "cc");
+    return a;
+}
+
 static uint64_t ns_to_tsc(uint64_t ns)
 {
-    return (uint64_t)((unsigned __int128)ns * tsc_hz / 1000000000);
+    return mul_div(ns, tsc_hz, 1000000000);
 }
 
 /* mul in [2^31, 2^32) and shift with ns = (ticks << shift) * mul >> 32 */
@@ -161,7 +171,7 @@ static const char *calibrate(void)
             continue;
         apic_hz = (uint64_t)count * 1000000000 / ns;
         if (!tsc_hz)
-            set_scale((uint64_t)((unsigned __int128)tsc * 1000000000 / ns));
+            set_scale(mul_div(tsc, 1000000000, ns));
         return references[i].name;
     }
     return NULL;
@@ -224,7 +234,7 @@ void timer_hw_set(uint64_t deadline_ns)
         wrmsr(MSR_TSC_DEADLINE, rdtsc() + ns_to_tsc(t) + 1);
         return;
     }
-    count = (uint64_t)((unsigned __int128)t * apic_hz / 1000000000) + 1;
+    count = mul_div(t, apic_hz, 1000000000) + 1;
     apic_timer_set((uint32_t)MIN(count, 0xffffffffUL));
 }
 

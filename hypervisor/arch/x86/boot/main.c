@@ -93,6 +93,7 @@ static __noreturn void refuse_to_start(const char *what, const char *how)
     pr_err("*** %s\n", how);
     pr_err("*** The machine is halted.\n");
     irq_disable();
+    machine_stop_others();
     machine_halt();
 }
 
