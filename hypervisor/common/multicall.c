@@ -56,13 +56,15 @@ long multicall_continue(struct hypercall *hc)
         long result;
 
         if (!hc->in_multicall) {
-            if (hc->multi_done && preempt_needed())
+            if (hc->multi_done && preempt_needed()) {
+                hc->nr = __HYPERVISOR_multicall; /* between entries it is the list that waits */
                 return -HC_RESTART;
+            }
             if (fetch(hc, at))
                 return end(hc, -EFAULT);
         }
         result = hypercall_dispatch(hc);
-        if (result == -HC_RESTART)
+        if (hypercall_restarts(hc, result))
             return result;
         hc->in_multicall = false;
         hc->multi_done++;
