@@ -24,6 +24,8 @@
 /* How long a request waits for a daemon to come back, and how often it looks without a hint. */
 #define RECONNECT_MS 30000
 #define RETRY_MS     100
+/* How long xs_open() does, if there is a socket that nobody listens on. */
+#define RESTART_MS   2000
 
 static int connect_socket(const char *path)
 {
@@ -57,6 +59,61 @@ static int open_path(const char *path, bool *is_socket)
     return fd < 0 ? -errno : fd;
 }
 
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* An inotify descriptor on the directory of the socket, or -1 (then we look every RETRY_MS). */
+static int watch_directory(const char *path)
+{
+    char *copy = strdup(path);
+    int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+    if (fd >= 0 && copy)
+        inotify_add_watch(fd, dirname(copy), IN_CREATE | IN_MOVED_TO);
+    free(copy);
+    return fd;
+}
+
+static long now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void drain(int fd)
+{
+    char buf[512];
+
+    while (fd >= 0 && read(fd, buf, sizeof(buf)) > 0)
+        ;
+}
+
+/* Open the path; if nobody serves it, wait up to `ms` for somebody who does. */
+static int dial(const char *path, bool *is_socket, long ms)
+{
+    long deadline = now_ms() + ms;
+    int fd = open_path(path, is_socket), notify = -1;
+
+    while (fd < 0 && now_ms() < deadline) {
+        struct pollfd pfd = {.events = POLLIN};
+
+        if (notify < 0)
+            notify = watch_directory(path);
+        pfd.fd = notify;
+        poll(&pfd, 1, RETRY_MS);
+        drain(notify);
+        fd = open_path(path, is_socket);
+    }
+    close_fd(&notify);
+    return fd;
+}
+
 static struct xs_handle *handle_new(const char *path, unsigned long flags)
 {
     pthread_mutexattr_t attr;
@@ -64,6 +121,8 @@ static struct xs_handle *handle_new(const char *path, unsigned long flags)
     bool is_socket;
     int fd = open_path(path, &is_socket);
 
+    if (fd == -ECONNREFUSED) /* a daemon was there and died: its successor is on its way */
+        fd = dial(path, &is_socket, RESTART_MS);
     if (fd < 0) {
         errno = -fd;
         return NULL;
@@ -120,13 +179,6 @@ struct xs_handle *xs_domain_open(void)
     return xs_open(0);
 }
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
 /* Nothing here may take a lock: after fork() another thread's locks stay taken for ever. */
 void xs_daemon_destroy_postfork(struct xs_handle *h)
 {
@@ -170,18 +222,6 @@ void xs_close(struct xs_handle *h)
         xs_daemon_close(h);
 }
 
-/* An inotify descriptor on the directory of the socket, or -1 (then we look every RETRY_MS). */
-static int watch_directory(const char *path)
-{
-    char *copy = strdup(path);
-    int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-
-    if (fd >= 0 && copy)
-        inotify_add_watch(fd, dirname(copy), IN_CREATE | IN_MOVED_TO);
-    free(copy);
-    return fd;
-}
-
 void mstore_poll_update(struct xs_handle *h)
 {
     struct epoll_event ev = {.events = EPOLLIN};
@@ -205,42 +245,6 @@ void mstore_disconnect(struct xs_handle *h)
     pthread_cond_broadcast(&h->changed);
 }
 
-static long now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static void drain(int fd)
-{
-    char buf[512];
-
-    while (fd >= 0 && read(fd, buf, sizeof(buf)) > 0)
-        ;
-}
-
-/* Connect to the path again, waiting for the socket to appear. */
-static int dial(struct xs_handle *h, bool block)
-{
-    long deadline = now_ms() + (block ? RECONNECT_MS : 0);
-    int fd = open_path(h->path, &h->is_socket), notify = -1;
-
-    while (fd < 0 && now_ms() < deadline) {
-        struct pollfd pfd = {.events = POLLIN};
-
-        if (notify < 0)
-            notify = watch_directory(h->path);
-        pfd.fd = notify;
-        poll(&pfd, 1, RETRY_MS);
-        drain(notify);
-        fd = open_path(h->path, &h->is_socket);
-    }
-    close_fd(&notify);
-    return fd;
-}
-
 int mstore_connect(struct xs_handle *h, bool block)
 {
     int fd;
@@ -255,7 +259,7 @@ int mstore_connect(struct xs_handle *h, bool block)
         return 0;
 
     do {
-        fd = dial(h, block);
+        fd = dial(h->path, &h->is_socket, block ? RECONNECT_MS : 0);
         if (fd < 0)
             return fd;
         pthread_mutex_lock(&h->lock);

@@ -31,6 +31,8 @@ struct options {
     const char *pid_file;
     const char *journal;
     const char *log;
+    int ready_fd; /* -1: nobody waits */
+    bool no_journal;
     bool no_domains;
 };
 
@@ -38,7 +40,8 @@ static const struct option long_options[] = {
     {"socket-dir", required_argument, NULL, 's'}, {"pid-file", required_argument, NULL, 'p'},
     {"journal", required_argument, NULL, 'j'},    {"log", required_argument, NULL, 'l'},
     {"no-domains", no_argument, NULL, 'n'},       {"foreground", no_argument, NULL, 'f'},
-    {"quota", required_argument, NULL, 'q'},      {"help", no_argument, NULL, 'h'},
+    {"quota", required_argument, NULL, 'q'},      {"no-journal", no_argument, NULL, 'J'},
+    {"ready-fd", required_argument, NULL, 'r'},   {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},          {NULL, 0, NULL, 0},
 };
 
@@ -47,6 +50,9 @@ static void usage(FILE *to)
     fputs("usage: mullion-xenstored [options]\n"
           "  --socket-dir DIR    where `socket` is made (/run/xenstored)\n"
           "  --journal DIR       keep the state in DIR (a tmpfs), to survive being killed\n"
+          "                      (`journal` in the socket's directory)\n"
+          "  --no-journal        keep nothing\n"
+          "  --ready-fd N        write a newline to descriptor N, and close it, when serving\n"
           "  --pid-file FILE     write the process id to FILE\n"
           "  --log FILE          append messages to FILE instead of standard error\n"
           "  --quota NAME=VALUE  a limit for every domain; `xenstore-control quota` lists them\n"
@@ -85,7 +91,7 @@ static int parse(int argc, char **argv, struct options *o, struct store *s)
 {
     int c;
 
-    *o = (struct options){.socket_dir = "/run/xenstored"};
+    *o = (struct options){.socket_dir = "/run/xenstored", .ready_fd = -1};
     while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         switch (c) {
         case 's':
@@ -102,6 +108,12 @@ static int parse(int argc, char **argv, struct options *o, struct store *s)
             break;
         case 'n':
             o->no_domains = true;
+            break;
+        case 'J':
+            o->no_journal = true;
+            break;
+        case 'r':
+            o->ready_fd = atoi(optarg);
             break;
         case 'f':
             break;
@@ -187,15 +199,35 @@ static bool write_pid(const char *file)
     return ok;
 }
 
+/* The journal's directory in buf, unless there is to be none. */
+static const char *journal_dir(const struct options *o, char *buf, size_t size)
+{
+    if (o->no_journal)
+        return NULL;
+    snprintf(buf, size, "%s/journal", o->socket_dir);
+    return o->journal ? o->journal : buf;
+}
+
+static void say_ready(int fd)
+{
+    if (fd < 0)
+        return;
+    if (write(fd, "\n", 1) != 1)
+        fprintf(stderr, "xenstored: --ready-fd %d: %s\n", fd, strerror(errno));
+    close(fd);
+}
+
 static int start(struct store *s, const struct options *o, struct source *signals)
 {
+    char buf[256];
+    const char *dir = journal_dir(o, buf, sizeof(buf));
     bool found = false;
     int rc = loop_init(&loop);
 
     if (!rc)
         rc = watch_signals(signals);
-    if (!rc && o->journal)
-        rc = journal_open(s, o->journal, &found);
+    if (!rc && dir)
+        rc = journal_open(s, dir, &found);
     if (!rc && !o->no_domains)
         rc = xen_open(s, &loop, &s->platform);
     if (!rc && s->platform)
@@ -203,7 +235,7 @@ static int start(struct store *s, const struct options *o, struct source *signal
     if (!rc)
         rc = socket_listen(s, &loop, o->socket_dir);
     if (!rc && found)
-        fprintf(stderr, "xenstored: took over from the journal in %s\n", o->journal);
+        fprintf(stderr, "xenstored: took over from the journal in %s\n", dir);
     return rc;
 }
 
@@ -225,6 +257,7 @@ int main(int argc, char **argv)
     setvbuf(stderr, NULL, _IOLBF, 0);
     if (lock(o.socket_dir) < 0 || start(&store, &o, &signals) || !write_pid(o.pid_file))
         return 1;
+    say_ready(o.ready_fd);
     loop_run(&loop, &store);
     journal_close(store.journal);
     if (o.pid_file)
