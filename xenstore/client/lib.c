@@ -18,7 +18,7 @@ const char *xs_daemon_rundir(void)
 {
     const char *dir = getenv("XENSTORED_RUNDIR");
 
-    return dir ? dir : "/var/run/xenstored";
+    return dir ? dir : "/run/xenstored";
 }
 
 const char *xs_daemon_socket(void)

@@ -274,7 +274,10 @@ static int map_log(struct journal *j, const char *name, int flags, size_t size)
     if (j->size < sizeof(struct log_header))
         return EILSEQ;
     j->log = mmap(NULL, j->size, PROT_READ | PROT_WRITE, MAP_SHARED, j->fd, 0);
-    return j->log == MAP_FAILED ? errno : 0;
+    if (j->log != MAP_FAILED)
+        return 0;
+    j->log = NULL;
+    return errno;
 }
 
 /* Write the state anew beside the log and put it in its place. */
@@ -370,7 +373,7 @@ static int read_log(struct journal *j)
     j->replaying = true;
     rc = replay(j->store, j->log + sizeof(struct log_header),
                 header(j)->tail - sizeof(struct log_header));
-    j->replaying = false;
+    j->replaying = rc != 0; /* what could not be read is not written to either */
     return rc;
 }
 
@@ -411,8 +414,11 @@ void journal_close(struct journal *j)
     if (!j)
         return;
     journal_commit(j);
-    munmap(j->log, j->size);
-    close(j->fd);
-    close(j->dir);
+    if (j->log)
+        munmap(j->log, j->size);
+    if (j->fd >= 0)
+        close(j->fd);
+    if (j->dir >= 0)
+        close(j->dir);
     free(j);
 }

@@ -37,7 +37,7 @@ struct watch;
  */
 int journal_open(struct store *s, const char *dir, bool *found);
 
-/** Close the files (they stay where they are). */
+/** Close the files (they stay where they are); no connection may be left. */
 void journal_close(struct journal *j);
 
 /** Everything recorded so far counts. */

@@ -259,7 +259,7 @@ int main(int argc, char **argv)
         return 1;
     say_ready(o.ready_fd);
     loop_run(&loop, &store);
-    journal_close(store.journal);
+    journal_commit(store.journal); /* and all ends with the process, for a successor to take up */
     if (o.pid_file)
         unlink(o.pid_file);
     return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* names.c: names of errors and requests; see xswire/names.h. Constant tables only. */
+#include <stdint.h>
 #include <errno.h> /* before xs_wire.h: it makes the table of error names appear */
 #include <string.h>
 
