@@ -256,8 +256,8 @@ static void *finish(struct xs_handle *h, uint32_t type, unsigned int *len)
 void *mstore_talk(struct xs_handle *h, xs_transaction_t t, uint32_t type, const struct iovec *iov,
                   unsigned int count, unsigned int *len)
 {
+    int before = errno, rc; /* callers there are that look at errno after success */
     void *result = NULL;
-    int rc;
 
     pthread_mutex_lock(&h->request);
     do {
@@ -285,6 +285,8 @@ void *mstore_talk(struct xs_handle *h, xs_transaction_t t, uint32_t type, const 
     pthread_mutex_unlock(&h->request);
     if (!result)
         errno = rc ? -rc : ENOMEM;
+    else
+        errno = before;
     return result;
 }
 

@@ -108,7 +108,7 @@ static int reconnect(struct xs_handle *h, bool block)
 static char **next_event(struct xs_handle *h, unsigned int *num, bool block)
 {
     char **strings = NULL;
-    int rc = 0;
+    int before = errno, rc = 0;
 
     pthread_mutex_lock(&h->lock);
     while (!h->events && rc != -EAGAIN) {
@@ -124,8 +124,7 @@ static char **next_event(struct xs_handle *h, unsigned int *num, bool block)
     if (h->events)
         strings = event_take(h, num);
     pthread_mutex_unlock(&h->lock);
-    if (!strings)
-        errno = -rc;
+    errno = strings ? before : -rc;
     return strings;
 }
 
