@@ -256,7 +256,7 @@ static void *finish(struct xs_handle *h, uint32_t type, unsigned int *len)
 void *mstore_talk(struct xs_handle *h, xs_transaction_t t, uint32_t type, const struct iovec *iov,
                   unsigned int count, unsigned int *len)
 {
-    int before = errno, rc; /* callers there are that look at errno after success */
+    int rc;
     void *result = NULL;
 
     pthread_mutex_lock(&h->request);
@@ -286,7 +286,7 @@ void *mstore_talk(struct xs_handle *h, xs_transaction_t t, uint32_t type, const 
     if (!result)
         errno = rc ? -rc : ENOMEM;
     else
-        errno = before;
+        errno = 0; /* as libxenstore leaves it: callers there are that look at it after success */
     return result;
 }
 
