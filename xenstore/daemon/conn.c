@@ -157,6 +157,10 @@ void conn_process(struct conn *c)
             c->in_start += (uint32_t)used;
         journal_unlogged(c->store->journal, c);
     }
+    if (!c->domain && c->in_start == c->stream->in_end) {
+        c->in_start += -c->in_start & (STREAM_IN_SIZE - 1);
+        c->stream->in_end = c->in_start;
+    }
     if (used < 0) {
         c->error = XENSTORE_ERROR_PROTO;
         c->broken = true;
@@ -197,8 +201,13 @@ static void output(struct conn *c)
     }
     c->moved |= n > 0;
     c->stream->out_start += (uint32_t)n;
-    if (!pending(c))
-        c->unsent_replies = 0;
+    if (pending(c))
+        return;
+    c->unsent_replies = 0;
+    if (!c->domain) { /* a socket: begin at the buffer's start again: warm memory, no wraps */
+        c->out_end += -c->out_end & (STREAM_OUT_SIZE - 1);
+        c->stream->out_start = c->out_end;
+    }
 }
 
 /* Send; where that made room, go on with what waited for it. */
