@@ -198,7 +198,7 @@ void journal_unwatch(struct journal *j, const struct conn *c, const char *path, 
 
 void journal_reset(struct journal *j, const struct conn *c)
 {
-    if (!off(j) && c->kept)
+    if (!off(j) && c->kept && c->domain)
         begin(j, REC_RESET, c->who.domid, 0);
 }
 
@@ -309,7 +309,8 @@ void journal_commit(struct journal *j)
     while ((c = j->unlogged)) {
         j->unlogged = c->next_unlogged;
         c->unlogged = false;
-        stream_record(j, c);
+        if (c->domain) /* else the domain is gone, and its number may be another's already */
+            stream_record(j, c);
     }
     if (header(j)->tail == j->staged)
         return;
