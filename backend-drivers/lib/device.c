@@ -197,6 +197,10 @@ static int open_all(struct device *dev, const char *journal_dir, bool sandboxed,
     struct sandbox s = {.uid = SANDBOX_UID + dev->domid, .ioctls = d->ioctls};
     int err;
 
+    /* The first watch starts the store library's reader thread: before the sandbox, which has no clone(). */
+    err = dev->store->ops->watch(dev->store, dev->xenbus.dir, "back");
+    if (err)
+        return because(why, err, "cannot watch %s: %s", dev->xenbus.dir, strerror(-err));
     err = journal_open(&dev->journal, journal_dir, dev->name, d->journal_bytes, s.uid, SANDBOX_GID,
                        why);
     if (!err)

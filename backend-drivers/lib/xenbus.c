@@ -200,13 +200,10 @@ int xenbus_start(struct xenbus *x, struct reason *why)
     x->frontend_id = (uint32_t)id;
     x->mine = read_state(x, x->dir);
 
-    err = x->store->ops->watch(x->store, x->dir, "back");
-    if (!err) {
-        snprintf(path, sizeof(path), "%s/state", x->front);
-        err = x->store->ops->watch(x->store, path, "front");
-    }
+    snprintf(path, sizeof(path), "%s/state", x->front);
+    err = x->store->ops->watch(x->store, path, "front");
     if (err)
-        return because(why, err, "cannot watch %s: %s", x->dir, strerror(-err));
+        return because(why, err, "cannot watch %s: %s", path, strerror(-err));
     if (x->mine == XenbusStateConnected)
         connect_rings(x, true);
     return 0;
