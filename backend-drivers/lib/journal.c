@@ -51,7 +51,7 @@ int journal_open(struct journal *j, const char *dir, const char *name, size_t by
         close(fd);
         return because(why, -EPERM, "%s is not this device's journal: remove it", j->path);
     }
-    if ((st.st_uid != uid && fchown(fd, uid, gid)) || ftruncate(fd, (off_t)bytes))
+    if ((geteuid() == 0 && st.st_uid != uid && fchown(fd, uid, gid)) || ftruncate(fd, (off_t)bytes))
         err = -errno;
     if (!err) {
         j->head = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
