@@ -119,7 +119,12 @@ static void on_signal(void *ctx, uint32_t events)
     struct device *dev = ctx;
     struct signalfd_siginfo info;
 
-    if (read(dev->signal_source.fd, &info, sizeof(info)) == sizeof(info)) {
+    if (read(dev->signal_source.fd, &info, sizeof(info)) != sizeof(info))
+        return;
+    xenbus_step(&dev->xenbus); /* somebody lost patience: was the device removed just now? */
+    if (dev->xenbus.gone) {
+        loop_stop(&dev->loop, DEVICE_GONE);
+    } else {
         report("stopped by signal %u; the device stays connected for a successor", info.ssi_signo);
         loop_stop(&dev->loop, DEVICE_CRASHED);
     }
@@ -197,7 +202,8 @@ static int open_all(struct device *dev, const char *journal_dir, bool sandboxed,
     struct sandbox s = {.uid = SANDBOX_UID + dev->domid, .ioctls = d->ioctls};
     int err;
 
-    /* The first watch starts the store library's reader thread: before the sandbox, which has no clone(). */
+    /* The first watch starts the store library's reader thread: before the sandbox, which has no
+     * clone(). */
     err = dev->store->ops->watch(dev->store, dev->xenbus.dir, "back");
     if (err)
         return because(why, err, "cannot watch %s: %s", dev->xenbus.dir, strerror(-err));

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -82,6 +83,23 @@ static const int base_calls[] = {
     SCMP_SYS(nanosleep),
 };
 
+/*
+ * What the store's client library calls when its connection broke. It could not connect again from
+ * here (the socket is root's), so this is the end of the process, and a successor's business, with
+ * a line that says so.
+ */
+static const int reconnect_calls[] = {SCMP_SYS(socket), SCMP_SYS(inotify_init1)};
+
+static void on_refused(int sig)
+{
+    static const char text[] = "mullion-backend: lost xenstore; starting again\n";
+
+    ssize_t told = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+    (void)told;
+    _exit(SANDBOX_LOST_STORE);
+}
+
 static int drop_user(uid_t uid)
 {
     if (geteuid() != 0)
@@ -104,6 +122,8 @@ static int build(scmp_filter_ctx f, const struct sandbox *s)
 
     for (size_t i = 0; !err && i < sizeof(base_calls) / sizeof(*base_calls); i++)
         err = seccomp_rule_add(f, SCMP_ACT_ALLOW, base_calls[i], 0);
+    for (size_t i = 0; !err && i < sizeof(reconnect_calls) / sizeof(*reconnect_calls); i++)
+        err = seccomp_rule_add(f, SCMP_ACT_TRAP, reconnect_calls[i], 0);
     for (const int *c = s->calls; !err && c && *c != -1; c++)
         err = seccomp_rule_add(f, SCMP_ACT_ALLOW, *c, 0);
     for (size_t i = 0; !err && i < sizeof(xen_ioctls) / sizeof(*xen_ioctls); i++)
@@ -116,12 +136,14 @@ static int build(scmp_filter_ctx f, const struct sandbox *s)
 int sandbox_enter(const struct sandbox *s, struct reason *why)
 {
     scmp_filter_ctx filter;
+    struct sigaction refused = {.sa_handler = on_refused};
     int err = drop_user(s->uid);
 
     if (err)
         return because(why, err, "cannot become user %u: %s", s->uid, strerror(-err));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         return because(why, -errno, "cannot give up privileges: %s", strerror(errno));
+    sigaction(SIGSYS, &refused, NULL);
     /* A refused call is an error, not a signal: another libc version costs a feature, never the
      * guest's disk. */
     filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));

@@ -19,6 +19,10 @@
 #define SANDBOX_GID         0x7d750000u
 #define SANDBOX_UID_CONSOLE (SANDBOX_UID + 0xffff)
 
+/* Exit status when the store's client wants a new connection, which the sandbox has no way to make:
+ * start again. */
+#define SANDBOX_LOST_STORE 1
+
 struct sandbox {
     uid_t uid;
     const int *calls;            /* further system calls to allow, ended by -1; may be NULL */

@@ -621,6 +621,11 @@ static void successor(void)
     ring_answer(&v->rx.ring, &junk, sizeof(junk)); /* ... and dies */
     ring_answer(&v->rx.ring, &junk, sizeof(junk));
     r.f->shared->mapped = 0;
+    close(r.host);
+    close(v->tap);
+    free(v);
+    loop_close(&r.dev->loop);
+    free(r.dev);
     attach_backend(&r);
     host_sends(&r, &hdr, d, 60);
     backend_run(&r);
