@@ -56,7 +56,7 @@ enum image_share {
 };
 
 /*
- * Opens a raw file or block device. Waits (up to ten seconds) while a predecessor's last requests
+ * Opens a raw file or block device. Waits (up to five seconds) while a predecessor's last requests
  * are still on their way to the disk: the lock on the file is held by them too, so that a successor
  * can never be overtaken by an old write.
  */

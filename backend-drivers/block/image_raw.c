@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define RING_ENTRIES 128 /* more than the requests that one device has under way */
-#define LOCK_SECONDS 10
+#define LOCK_SECONDS 5
 #define MEMORY_ALIGN 512u
 
 struct raw {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <termios.h>
 #include <unistd.h>
 #include <xen/grant_table.h>
@@ -333,19 +334,52 @@ void consoles_refresh(struct consoles *all)
     }
 }
 
+static void open_window(struct consoles *all)
+{
+    struct itimerspec t = {.it_value.tv_nsec = CONSOLE_WINDOW_MS * 1000000L};
+
+    if (!all->window_open)
+        all->window_open = timerfd_settime(all->window.fd, 0, &t, NULL) == 0;
+}
+
+static void on_window(void *ctx, uint32_t events)
+{
+    struct consoles *all = ctx;
+    uint64_t count;
+
+    if (read(all->window.fd, &count, sizeof(count)) != sizeof(count))
+        return;
+    all->window_open = false;
+    for (struct console *c = all->list; c; c = c->next) {
+        c->events = 0;
+        if (c->masked && c->port >= 0)
+            all->xen->ops->unmask(all->xen, c->port);
+        c->masked = false;
+    }
+}
+
 void consoles_event(struct consoles *all, int port)
 {
-    for (struct console *c = all->list; c; c = c->next)
-        if (c->port == port) {
-            pump(c);
-            return;
-        }
+    for (struct console *c = all->list; c; c = c->next) {
+        if (c->port != port)
+            continue;
+        pump(c);
+        open_window(all);
+        c->masked = ++c->events >= CONSOLE_BURST && all->window_open;
+        if (!c->masked && c->port >= 0)
+            all->xen->ops->unmask(all->xen, port);
+        return;
+    }
 }
 
 int consoles_start(struct consoles *all)
 {
-    int err = all->store->ops->watch(all->store, "@introduceDomain", "domains");
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    int err =
+        timer < 0 ? -errno : loop_add(all->loop, &all->window, timer, EPOLLIN, on_window, all);
 
+    if (!err)
+        err = all->store->ops->watch(all->store, "@introduceDomain", "domains");
     if (!err)
         err = all->store->ops->watch(all->store, "@releaseDomain", "domains");
     if (!err)
@@ -363,4 +397,10 @@ void consoles_stop(struct consoles *all)
         free(c);
     }
     bury(all);
+    if (all->window.fd >= 0) {
+        int fd = all->window.fd;
+
+        loop_del(all->loop, &all->window);
+        close(fd);
+    }
 }

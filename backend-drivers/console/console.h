@@ -19,6 +19,9 @@
 #include "store.h"
 #include "xen.h"
 
+#define CONSOLE_BURST     64u
+#define CONSOLE_WINDOW_MS 100
+
 /* Maps a frame of a guest that granted none (its builder left grant 0 empty). */
 struct console_foreign {
     void *(*map)(void *ctx, uint32_t domid, uint64_t frame);
@@ -32,10 +35,12 @@ struct console {
     uint32_t domid;
     uint32_t remote_port;
     uint64_t ring_ref;
-    char vm[64];  /* which domain this id is now: ids are used again */
-    int port;     /* -1: not connected */
-    bool foreign; /* how the page is mapped */
-    bool seen;    /* by the refresh under way */
+    char vm[64];     /* which domain this id is now: ids are used again */
+    int port;        /* -1: not connected */
+    bool foreign;    /* how the page is mapped */
+    bool seen;       /* by the refresh under way */
+    unsigned events; /* in this window */
+    bool masked;     /* until the next one */
     struct console_ring ring;
     int pty;
     struct source pty_source;
@@ -49,6 +54,8 @@ struct consoles {
     struct console_foreign foreign;
     const char *log_dir;
     off_t log_limit;
+    struct source window; /* a timer; armed while some console has had events */
+    bool window_open;
     struct console *list;
     struct console
         *dead; /* freed at the next refresh: the loop's current batch may still name them */
@@ -58,7 +65,7 @@ struct consoles {
 int consoles_start(struct consoles *all);
 /* Brings the list up to date with the store. */
 void consoles_refresh(struct consoles *all);
-/* An event on a local port. */
+/* An event on a local port, which is masked; unmasks it, now or when the window ends. */
 void consoles_event(struct consoles *all, int port);
 /* Lets go of every guest; their pages keep what is not read yet, for a successor. */
 void consoles_stop(struct consoles *all);

@@ -63,10 +63,8 @@ static void on_event(void *ctx, uint32_t events)
 {
     int port = consoles.xen->ops->pending(consoles.xen);
 
-    if (port < 0)
-        return;
-    consoles.xen->ops->unmask(consoles.xen, port);
-    consoles_event(&consoles, port);
+    if (port >= 0)
+        consoles_event(&consoles, port);
 }
 
 static void on_signal(void *ctx, uint32_t events)

@@ -151,6 +151,7 @@ static int xen_pending(struct xen *x)
 
 static void xen_unmask(struct xen *x, int port)
 {
+    of_xen(x)->shared->unmasked[port - 100]++;
 }
 
 static const struct xen_ops xen_fake = {

@@ -31,6 +31,7 @@ struct fake_shared {
     struct fake_grant grant[FAKE_GRANTS];
     uint32_t to_back[FAKE_PORTS]; /* events pending for the backend, by port */
     bool bound[FAKE_PORTS];
+    uint32_t unmasked[FAKE_PORTS]; /* how often */
     uint32_t misuse, mapped, copies, notified;
     uint32_t store_serial; /* of changes */
     uint32_t nodes;

@@ -524,6 +524,95 @@ static void full_ring_persistent(void)
     full_ring(true);
 }
 
+/* A ring of four pages: 128 requests in flight. */
+static void large_ring(void)
+{
+    struct rig r = rig_new("w", false);
+    uint64_t seen[2] = {0};
+
+    for (unsigned i = 0; i < 4; i++) {
+        char node[64];
+
+        fake_grant(r.f, 20 + i, 30 + i, false);
+        snprintf(node, sizeof(node), FRONT "/ring-ref%u", i);
+        fake_set(r.f, node, "%u", 20 + i);
+    }
+    fake_set(r.f, FRONT "/ring-page-order", "2");
+    SHARED_RING_INIT((blkif_sring_t *)fake_frame(r.f, 30));
+    FRONT_RING_INIT(&r.front, (blkif_sring_t *)fake_frame(r.f, 30), 4 * 4096);
+    CU_ASSERT_EQUAL(RING_SIZE(&r.front), 128);
+    rig_connect(&r);
+    for (unsigned i = 0; i < 128; i++)
+        queue_rw(&r, BLKIF_OP_READ, i, i * 8, i, 1);
+    push(&r);
+    for (unsigned i = 0; i < 128; i++) {
+        blkif_response_t rsp = answer(&r);
+
+        CU_ASSERT(rsp.status == 0 && rsp.id < 128);
+        seen[rsp.id / 64 % 2] |= 1ull << rsp.id % 64;
+    }
+    CU_ASSERT(seen[0] == UINT64_MAX && seen[1] == UINT64_MAX);
+    for (unsigned i = 0; i < 128; i++)
+        CU_ASSERT_EQUAL(data(&r, i)[0], i * 1024);
+    fake_set(r.f, FRONT "/state", "5");
+    backend_run(&r, 0);
+    rig_free(&r);
+}
+
+/* Rings full of noise, now with good grants, now without: every request is answered once, nothing
+ * else happens. */
+static void noise(void)
+{
+    struct rig r = rig_new("w", false);
+
+    srand(7);
+    rig_connect(&r);
+    for (unsigned round = 0; round < 300; round++) {
+        unsigned n = 1 + (unsigned)rand() % 32;
+        uint32_t before = r.front.sring->rsp_prod;
+
+        for (unsigned i = 0; i < n; i++) {
+            blkif_request_t *rq = RING_GET_REQUEST(&r.front, r.front.req_prod_pvt++);
+            uint8_t *p = (uint8_t *)rq;
+
+            for (unsigned k = 0; k < sizeof(*rq); k++)
+                p[k] = (uint8_t)rand();
+            rq->operation = (uint8_t)(rand() % 8);
+            if (rand() % 2) { /* nearly right */
+                rq->nr_segments = (uint8_t)(rand() % 13);
+                rq->sector_number = (uint64_t)(rand() % 9000);
+                for (unsigned k = 0; k < 11; k++)
+                    rq->seg[k] = (struct blkif_request_segment){.gref = (uint32_t)(rand() % 400),
+                                                                .first_sect = (uint8_t)(rand() % 3),
+                                                                .last_sect = (uint8_t)(rand() % 9)};
+            }
+        }
+        push(&r);
+        for (unsigned tries = 0; tries < 100 && r.front.sring->rsp_prod != before + n; tries++)
+            backend_run(&r, 20);
+        CU_ASSERT_EQUAL_FATAL(r.front.sring->rsp_prod, before + n);
+        r.front.rsp_cons = before + n;
+        r.front.sring->rsp_event = r.front.rsp_cons + 1;
+    }
+    CU_ASSERT_STRING_EQUAL(fake_get(r.f, BACK "/state"), "4");
+    rig_free(&r);
+}
+
+/* One writer at a time: the second backend on the image is told so, at once for a person's
+ * patience. */
+static void image_in_use(void)
+{
+    struct rig r = rig_new("w", false);
+    struct reason why = {""};
+    struct image *reader;
+
+    rig_connect(&r);
+    reader = image_raw_open(r.image, true, IMAGE_EXCLUSIVE, &why);
+    CU_ASSERT_PTR_NULL(reader);
+    CU_ASSERT_PTR_NOT_NULL(strstr(why.text, "in use"));
+    rig_free(&r);
+}
+
 /* --- killed at chosen instants --- */
 
 /*
@@ -723,6 +812,9 @@ static const struct test tests[] = {
     {"a missing image is refused", missing_image},
     {"a full ring, copied", full_ring_copy},
     {"a full ring, persistent", full_ring_persistent},
+    {"a ring of four pages", large_ring},
+    {"noise", noise},
+    {"an image in use", image_in_use},
     {"killed at each instant", killed_at_each_instant},
     {"killed under load", killed_under_load},
 };

@@ -259,6 +259,25 @@ static void full_input(void)
     rig_free(r);
 }
 
+/* A guest that sends events without end stays masked for a while; its output is not lost. */
+static void flood(void)
+{
+    struct rig *r = rig_new(true);
+
+    for (unsigned i = 0; i < CONSOLE_BURST - 1; i++)
+        consoles_event(&r->all, (int)PORT + 100);
+    CU_ASSERT_EQUAL(r->f->shared->unmasked[PORT], CONSOLE_BURST - 1);
+    say(r, "x");
+    CU_ASSERT(log_is(r, "x"));
+    CU_ASSERT_EQUAL(r->f->shared->unmasked[PORT], CONSOLE_BURST - 1);
+    for (unsigned i = 0; i < 3 && r->f->shared->unmasked[PORT] < CONSOLE_BURST; i++)
+        loop_once(&r->loop, 10 * CONSOLE_WINDOW_MS); /* the terminal may speak first */
+    CU_ASSERT_EQUAL(r->f->shared->unmasked[PORT], CONSOLE_BURST);
+    say(r, "y");
+    CU_ASSERT_EQUAL(r->f->shared->unmasked[PORT], CONSOLE_BURST + 1);
+    rig_free(r);
+}
+
 static void last_words(void)
 {
     struct rig *r = rig_new(true);
@@ -323,6 +342,7 @@ static const struct test tests[] = {
     {"a conversation, page by grant", talk_by_grant},
     {"a conversation, foreign page", talk_by_foreign_page},
     {"a full input ring", full_input},
+    {"a flood of events", flood},
     {"last words", last_words},
     {"a hostile guest", hostile_guest},
     {"a domain id used again", reused_id},

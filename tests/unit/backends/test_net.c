@@ -605,6 +605,43 @@ static void guest_does_not_receive(void)
     rig_free(&r);
 }
 
+/* Transmit rings full of noise: the interface answers, or is disabled with a reason; never more. */
+static void noise(void)
+{
+    unsigned disabled = 0, lived = 0;
+
+    srand(11);
+    for (unsigned round = 0; round < 200; round++) {
+        struct rig r = rig_new();
+        unsigned n = 1 + (unsigned)rand() % 200;
+        uint8_t got[70000];
+
+        for (unsigned i = 0; i < n; i++) {
+            netif_tx_request_t *rq = tx_slot(&r);
+
+            *rq = (netif_tx_request_t){.gref = TX_REF + (uint32_t)(rand() % 140),
+                                       .offset = (uint16_t)(rand() % 100),
+                                       .size = (uint16_t)(14 + rand() % 2000),
+                                       .flags = (uint16_t)(rand() % 4)};
+            if (rand() % 100 == 0)
+                rq->flags |= (uint16_t)(rand() % 16);
+            if (rand() % 300 == 0)
+                rq->size = (uint16_t)rand();
+        }
+        tx_push(&r);
+        while (recv(r.host, got, sizeof(got), 0) > 0)
+            ;
+        if (!strcmp(fake_get(r.f, BACK "/state"), "4")) {
+            lived++;
+        } else {
+            CU_ASSERT_PTR_NOT_NULL(fake_get(r.f, BACK "/error"));
+            disabled++;
+        }
+        rig_free(&r);
+    }
+    CU_ASSERT(disabled > 10 && lived > 10);
+}
+
 /* Killed with buffers taken and answers written but not shown: the successor finds the buffers in
  * the journal. */
 static void successor(void)
@@ -652,6 +689,7 @@ static const struct test tests[] = {
     {"breaking the protocol disables the interface", breaking_the_protocol},
     {"the guest receives", guest_receives},
     {"a guest that does not receive", guest_does_not_receive},
+    {"noise", noise},
     {"a successor", successor},
 };
 
