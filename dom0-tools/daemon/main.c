@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
@@ -160,10 +161,20 @@ static int start(struct failure *failure)
     return api_open(PATH_SOCKET, failure);
 }
 
+/* Tell whoever started us that requests are answered from now on. */
+static void say_ready(int fd)
+{
+    if (fd < 0)
+        return;
+    write_all(fd, "\n", 1);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     struct failure failure = {0};
     char text[1200];
+    int ready_fd = -1;
 
     if (argc == 2 && strcmp(argv[1], "--unpack-kernel") == 0)
         return kernel_unpack_child();
@@ -182,6 +193,7 @@ int main(int argc, char **argv)
         log_line("cannot start: %s", failure.message);
         return 1;
     }
+    say_ready(ready_fd);
     loop_run(drain_store);
     unlink(PATH_SOCKET);
     return 0;
