@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <xen/version.h>
 
 #include "guest_memory.h"
@@ -346,6 +347,23 @@ static const struct step {
     {"set-context", "", step_context},
 };
 
+static unsigned long milliseconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000UL + t.tv_nsec / 1000000;
+}
+
+static void note_time(struct built_domain *built, const char *step, unsigned long took)
+{
+    size_t used = strlen(built->times);
+
+    if (took >= 5)
+        snprintf(built->times + used, sizeof(built->times) - used, "%s%s %lu", used ? ", " : "",
+                 step, took);
+}
+
 int domain_build(struct hyper *h, const struct build_request *request, struct built_domain *built,
                  struct failure *failure)
 {
@@ -354,7 +372,10 @@ int domain_build(struct hyper *h, const struct build_request *request, struct bu
 
     *built = (struct built_domain){0};
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && result == 0; i++) {
+        unsigned long begin = milliseconds();
+
         result = steps[i].run(&b);
+        note_time(built, steps[i].name, milliseconds() - begin);
         if (result) {
             snprintf(failure->step, sizeof(failure->step), "%s", steps[i].name);
             if (!failure->where[0])

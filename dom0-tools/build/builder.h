@@ -24,6 +24,7 @@ struct built_domain {
     uint64_t nr_pages;
     uint64_t store_mfn, console_mfn;
     evtchn_port_t store_port, console_port;
+    char times[224]; /* which steps took how long, for the log */
 };
 
 /* 0, or -1 with a failure; then the domain that had begun to exist is destroyed again. */

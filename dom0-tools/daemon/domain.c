@@ -142,6 +142,7 @@ void domain_set_outcome(struct domain *d, enum outcome outcome, const char *form
     va_list args;
 
     d->outcome = outcome;
+    d->words_noted = false;
     va_start(args, format);
     vsnprintf(d->reason, sizeof(d->reason), format, args);
     va_end(args);

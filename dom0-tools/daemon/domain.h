@@ -32,6 +32,7 @@ struct domain {
     bool shutdown_asked;  /* the guest was asked to shut down or reboot */
     enum outcome outcome; /* of the last run */
     char reason[192];     /* in words */
+    bool words_noted;     /* the reason holds the guest's last words already */
     uint64_t started_ms;  /* of this run */
     unsigned quick_restarts;
     bool restart_after_stop;

@@ -89,6 +89,7 @@ void loop_run(void (*idle)(void))
 {
     struct epoll_event e;
 
+    stopping = false;
     while (!stopping) {
         int wait = fire_due(), got;
 

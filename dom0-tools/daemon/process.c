@@ -21,6 +21,8 @@
 #define BACKOFF_STEP 100
 #define BACKOFF_MAX  10000
 
+static void wait_and_retry(struct process *p, unsigned delay);
+
 static char folder[96] = "/run/mullion/process";
 
 void process_set_folder(const char *path)
@@ -44,27 +46,25 @@ static void lock_path(const struct process *p, char *path, size_t size)
     snprintf(path, size, "%s/%s", folder, p->name);
 }
 
-/* Between fork and exec: only calls that are safe while another thread may have held a lock. */
-static void run_child(const char *path, char *const *arguments)
+/* Between fork and exec: only calls that are safe while another thread may have held a lock. The
+ * lock came with the fork: it belongs to the open file, which the program keeps as descriptor 3. */
+static void run_child(int lock, char *const *arguments)
 {
     sigset_t none;
     char pid[16];
-    int lock, null, length;
+    int null, length;
 
-    lock = open(path, O_RDWR | O_CREAT, 0600);
-    if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
-        _exit(75);
     length = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-    if (ftruncate(lock, 0) < 0 || write(lock, pid, length) != length)
+    if (ftruncate(lock, 0) < 0 || pwrite(lock, pid, length, 0) != length)
         _exit(75);
     null = open("/dev/null", O_RDONLY);
     dup2(null, STDIN_FILENO);
     dup2(log_fd(), STDOUT_FILENO);
     dup2(log_fd(), STDERR_FILENO);
-    if (lock != 3) {
+    if (lock != 3)
         dup2(lock, 3);
-        close(lock);
-    }
+    else
+        fcntl(lock, F_SETFD, 0);
     close_range(4, ~0U, 0);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -88,8 +88,7 @@ static void ended(struct process *p, enum process_end end)
         return; /* `p` may be gone */
     p->restarts++;
     p->quick_ends = quick ? p->quick_ends + 1 : 0;
-    p->state = PROCESS_WAITING;
-    timer_start(&p->timer, process_backoff(p->quick_ends ? p->quick_ends - 1 : 0));
+    wait_and_retry(p, process_backoff(p->quick_ends ? p->quick_ends - 1 : 0));
 }
 
 static void on_exit_event(struct watcher *w, uint32_t events)
@@ -129,38 +128,29 @@ static bool watch_pid(struct process *p, pid_t pid)
     return true;
 }
 
-static bool lock_held(int fd)
+static bool take_lock(int fd)
 {
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return true;
-    flock(fd, LOCK_UN);
-    return false;
+    return flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
-/* 1: adopted; 0: nobody runs; -1: somebody holds the lock but is not to be seen yet, try again. */
-static int adopt(struct process *p, const char *path)
+/* The lock is held by somebody: watch the pid that it names. True when that was the holder. */
+static bool adopt(struct process *p, int lock)
 {
     char text[16] = "";
-    int fd = open(path, O_RDONLY | O_CLOEXEC), result = 0;
 
-    if (fd < 0)
-        return 0;
-    if (lock_held(fd)) {
-        result = -1;
-        if (read(fd, text, sizeof(text) - 1) > 0 && atoi(text) > 0 && watch_pid(p, atoi(text))) {
-            if (lock_held(fd)) {
-                p->adopted = true;
-                result = 1;
-            } else {
-                loop_unwatch(&p->watcher);
-                close(p->watcher.fd);
-                p->state = PROCESS_IDLE;
-                result = 0;
-            }
-        }
+    if (pread(lock, text, sizeof(text) - 1, 0) <= 0 || atoi(text) <= 0 || !watch_pid(p, atoi(text)))
+        return false;
+    if (!take_lock(lock)) {
+        p->adopted = true;
+        log_line("%s runs already (pid %d): adopted", p->name, p->pid);
+        return true;
     }
-    close(fd);
-    return result;
+    /* It ended meanwhile; whatever the pid names now is not ours. */
+    flock(lock, LOCK_UN);
+    loop_unwatch(&p->watcher);
+    close(p->watcher.fd);
+    p->state = PROCESS_IDLE;
+    return false;
 }
 
 static void retry(struct timer *t)
@@ -178,28 +168,11 @@ static void wait_and_retry(struct process *p, unsigned delay)
     timer_start(&p->timer, delay);
 }
 
-void process_start(struct process *p)
+static int spawn(struct process *p, int lock)
 {
-    char path[PATH_MAX];
     char *arguments[] = {p->program, p->argument[0], p->argument[1], NULL};
     pid_t pid;
-    int adopted;
 
-    if (p->state == PROCESS_RUNNING)
-        return;
-    timer_stop(&p->timer);
-    p->timer.fire = retry;
-    p->adopted = p->stopping = false;
-    lock_path(p, path, sizeof(path));
-    adopted = adopt(p, path);
-    if (adopted > 0) {
-        log_line("%s runs already (pid %d): adopted", p->name, p->pid);
-        return;
-    }
-    if (adopted < 0) {
-        wait_and_retry(p, BACKOFF_STEP);
-        return;
-    }
     for (int i = 0; i < 2; i++)
         if (!p->argument[i][0]) {
             arguments[i + 1] = NULL;
@@ -207,13 +180,36 @@ void process_start(struct process *p)
         }
     pid = fork();
     if (pid == 0)
-        run_child(path, arguments);
-    if (pid < 0 || !watch_pid(p, pid)) {
-        log_line("cannot start %s: %s", p->name, strerror(errno));
-        wait_and_retry(p, BACKOFF_MAX);
-        return;
-    }
+        run_child(lock, arguments);
+    if (pid < 0 || !watch_pid(p, pid))
+        return -errno;
     log_line("%s started (pid %d)", p->name, pid);
+    return 0;
+}
+
+void process_start(struct process *p)
+{
+    char path[PATH_MAX];
+    int lock, error = 0;
+
+    if (p->state == PROCESS_RUNNING)
+        return;
+    timer_stop(&p->timer);
+    p->adopted = p->stopping = false;
+    lock_path(p, path, sizeof(path));
+    lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock < 0)
+        error = -errno;
+    else if (take_lock(lock))
+        error = spawn(p, lock);
+    else if (!adopt(p, lock))
+        wait_and_retry(p, BACKOFF_STEP); /* it has not written its pid yet, or has just ended */
+    if (lock >= 0)
+        close(lock); /* the lock stays with the child's copy */
+    if (error) {
+        log_line("cannot start %s: %s", p->name, strerror(-error));
+        wait_and_retry(p, BACKOFF_MAX);
+    }
 }
 
 static void kill_now(struct timer *t)

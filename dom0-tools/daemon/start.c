@@ -109,8 +109,8 @@ static void finish_start(struct domain *d, int kernel_fd)
     snprintf(path, sizeof(path), "/local/domain/%u/console/tty", d->domid);
     snprintf(token, sizeof(token), "tty/%u", d->domid);
     store_watch(path, token);
-    log_line("%s: running as domain %u, built in %llu ms", d->config.name, d->domid,
-             (unsigned long long)(now_ms() - begin));
+    log_line("%s: running as domain %u after %llu ms (%s)", d->config.name, d->domid,
+             (unsigned long long)(now_ms() - begin), built.times);
     domain_announce(d, "running");
     domain_answer(d, NULL);
 }

@@ -82,8 +82,9 @@ void domain_note_last_words(struct domain *d)
 {
     char line[160], reason[sizeof(d->reason)];
 
-    if (d->outcome != OUTCOME_CRASHED)
+    if (d->outcome != OUTCOME_CRASHED || d->words_noted)
         return;
+    d->words_noted = true;
     last_words(d, line, sizeof(line));
     if (!line[0])
         return;

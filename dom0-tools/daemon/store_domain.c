@@ -87,15 +87,12 @@ static void write_vm(struct writer *w, const struct domain_config *c)
 static void write_home(struct writer *w, const struct domain_config *c,
                        const struct built_domain *b)
 {
+    /* cpu, memory, device and control come with their first child and inherit the home's access. */
     static const struct {
         const char *node;
         enum access access;
     } folders[] = {
-        {"cpu", GUEST_READS},
-        {"memory", GUEST_READS},
-        {"device", GUEST_READS},
         {"device/suspend/event-channel", GUEST_OWNS},
-        {"control", GUEST_READS},
         {"control/shutdown", GUEST_OWNS},
         {"control/feature-poweroff", GUEST_OWNS},
         {"control/feature-reboot", GUEST_OWNS},
