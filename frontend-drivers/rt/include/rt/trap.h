@@ -47,6 +47,11 @@ void catch_leave(void);
         caught_;                        \
     })
 
+/** A function whose whole body is assembly: no prologue, no return unless the text has one. */
+#define ASM_FUNCTION(name, text) \
+    void name(void);             \
+    __asm__(".text\n.balign 16\n" #name ": " text "\n")
+
 /** Assembly text that stores its own address of `insn` in the memory operand named [ip]. */
 #define AT_IP(insn) "lea 77f(%%rip), %%rax; mov %%rax, %[ip]; 77: " insn
 
