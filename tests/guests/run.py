@@ -34,7 +34,7 @@ def qemu_command(args, guest, test):
         sys.exit(f"{elf}: not built; run ninja -C {args.build}")
     words = " ".join(filter(None, [guest["args"], "end=reboot", f"only={test}" if test else ""]))
     append = (f"console=com1 com1=115200,8n1 dom0_mem={guest['dom0_memory']}M "
-              f"dom0_max_vcpus={guest['cpus']} loglvl=all guest_loglvl=all {args.append}")
+              f"dom0_max_vcpus={guest['vcpus']} {args.append}")
     command = args.prefix.split() + [
         "qemu-system-x86_64", "-accel", "tcg", "-cpu", args.cpu, "-m", str(guest["memory"]),
         "-smp", str(guest["cpus"]), "-display", "none", "-serial", "stdio", "-no-reboot",
