@@ -34,69 +34,75 @@ static void compare(const char *file, int line, const char *what, unsigned long 
     CU_assertImplementation(got == want, line, text, file, "", CU_FALSE);
 }
 
-#define SIZE(type, want) compare(__FILE__, __LINE__, "sizeof " #type, sizeof(type), want);
-#define AT(type, member, want) \
-    compare(__FILE__, __LINE__, "offset of " #member " in " #type, offsetof(type, member), want);
+#define STRUCT(type, want, ...)                                        \
+    {                                                                  \
+        typedef type T __attribute__((unused));                        \
+        compare(__FILE__, __LINE__, "sizeof " #type, sizeof(T), want); \
+        EACH(__VA_ARGS__)                                              \
+    }
+#define EACH(...) __VA_OPT__(__VA_ARGS__;)
+#define AT(member, want) \
+    compare(__FILE__, __LINE__, "offset of " #member, offsetof(T, member), want)
 #define IS(name, want) compare(__FILE__, __LINE__, #name, name, want);
 
 static void test_start_of_day(void)
 {
-    LAYOUT_START_OF_DAY(SIZE, AT)
+    LAYOUT_START_OF_DAY(STRUCT, AT)
 }
 
 static void test_callbacks_and_scheduling(void)
 {
-    LAYOUT_CALLBACKS_AND_SCHEDULING(SIZE, AT)
+    LAYOUT_CALLBACKS_AND_SCHEDULING(STRUCT, AT)
 }
 
 static void test_vcpu_op(void)
 {
-    LAYOUT_VCPU_OP(SIZE, AT)
+    LAYOUT_VCPU_OP(STRUCT, AT)
 }
 
 static void test_event_channels(void)
 {
-    LAYOUT_EVENT_CHANNELS(SIZE, AT)
+    LAYOUT_EVENT_CHANNELS(STRUCT, AT)
 }
 
 static void test_grant_tables(void)
 {
-    LAYOUT_GRANT_TABLES(SIZE, AT)
+    LAYOUT_GRANT_TABLES(STRUCT, AT)
 }
 
 static void test_memory_op(void)
 {
-    LAYOUT_MEMORY_OP(SIZE, AT)
+    LAYOUT_MEMORY_OP(STRUCT, AT)
 }
 
 static void test_xen_version(void)
 {
-    LAYOUT_XEN_VERSION(SIZE, AT)
+    LAYOUT_XEN_VERSION(STRUCT, AT)
 }
 
 static void test_physdev_op(void)
 {
-    LAYOUT_PHYSDEV_OP(SIZE, AT)
+    LAYOUT_PHYSDEV_OP(STRUCT, AT)
 }
 
 static void test_platform_op(void)
 {
-    LAYOUT_PLATFORM_OP(SIZE, AT)
+    LAYOUT_PLATFORM_OP(STRUCT, AT)
 }
 
 static void test_domctl(void)
 {
-    LAYOUT_DOMCTL(SIZE, AT)
+    LAYOUT_DOMCTL(STRUCT, AT)
 }
 
 static void test_sysctl(void)
 {
-    LAYOUT_SYSCTL(SIZE, AT)
+    LAYOUT_SYSCTL(STRUCT, AT)
 }
 
 static void test_rings(void)
 {
-    LAYOUT_RINGS(SIZE, AT)
+    LAYOUT_RINGS(STRUCT, AT)
 }
 
 static void test_constants(void)
