@@ -158,4 +158,14 @@ vcpu_entry:
         push    %rbp
         jmp     vcpu_main
 
+/* Where a child domain starts (child.c): its program in %rdi, its start info in %rsi. */
+        .globl child_entry
+        .balign 16
+child_entry:
+        cld
+        mov     %rsi, start_info(%rip)
+        xor     %ebp, %ebp
+        push    %rbp
+        jmp     child_main
+
         .section .note.GNU-stack, "", @progbits

@@ -12,11 +12,12 @@
 #define POOL_PAGES   1536
 #define WINDOW_PAGES 32
 
-static char pool[POOL_PAGES][PAGE_SIZE] PAGE_ALIGNED;
+#define IN_POOL PAGE_ALIGNED __attribute__((section(".pool,\"aw\",@nobits#")))
+static char pool[POOL_PAGES][PAGE_SIZE] IN_POOL;
 static unsigned int pool_used;
 static void *pool_free_list;
 
-static char window[WINDOW_PAGES][PAGE_SIZE] PAGE_ALIGNED;
+static char window[WINDOW_PAGES][PAGE_SIZE] IN_POOL;
 static mfn_t window_own_mfn[WINDOW_PAGES];
 static bool window_busy[WINDOW_PAGES];
 
@@ -129,11 +130,17 @@ long page_set_writable(void *va)
 
 void *window_map(pte_t pte, long *rc)
 {
+    return window_map_of(pte, DOMID_SELF, rc);
+}
+
+void *window_map_of(pte_t pte, domid_t owner, long *rc)
+{
     for (unsigned int i = 0; i < WINDOW_PAGES; i++) {
         if (window_busy[i])
             continue;
         window_own_mfn[i] = mfn_of(window[i]);
-        *rc = hv_update_va_mapping(window[i], pte, UVMF_INVLPG);
+        *rc = hypercall4(__HYPERVISOR_update_va_mapping_otherdomain, window[i], pte, UVMF_INVLPG,
+                         owner);
         if (*rc)
             return NULL;
         window_busy[i] = true;

@@ -63,6 +63,8 @@ long page_set_writable(void *va);
 
 /** Maps the frame or any PTE at one of a few spare addresses, the hypervisor's errno in *rc. */
 void *window_map(pte_t pte, long *rc);
+/** The same for a frame of another domain. */
+void *window_map_of(pte_t pte, domid_t owner, long *rc);
 /** Puts the spare address's own page back; the hypercall's result. */
 long window_unmap(void *va);
 
