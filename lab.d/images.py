@@ -8,7 +8,7 @@
 
 No loop device and no mount is used: `mke2fs -d` fills a file system from a folder.
 """
-import os
+import gzip
 import shutil
 import stat
 
@@ -54,7 +54,7 @@ def _ext4(product, folder, label, size):
             "-O", "^has_journal" if label == "mullion-dom0" else "has_journal", "-m", "0", product, size], "mke2fs")
 
 
-def _scratch(name):
+def scratch(name):
     folder = paths.IMAGES / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -86,7 +86,7 @@ def initrd(name, package, modules, init):
     inputs = (kernels.bzimage(package), modules, init, paths.LAB / "images.py", paths.LAB / "cpio.py")
     if stamp.fresh(product, *inputs):
         return product
-    root = _scratch(f"{name}.tree")
+    root = scratch(f"{name}.tree")
     _copy(paths.IMAGES / "dom0-debian/bin/busybox", root / "bin/busybox", 0o755)
     (root / "sbin").mkdir()
     (root / "sbin/modprobe").symlink_to("/bin/busybox")         # the kernel's own requests for modules
@@ -115,7 +115,7 @@ def dom0_tree(step=None):
     sh.run(["cp", "-a", base, folder], "dom0-root")
     busybox_links(folder)
     kernels.modules(kernels.DOM0, BUSES + FILE_SYSTEMS + DOM0_LATE, folder)
-    for name in ("dev", "proc", "sys", "run", "tmp", "root", "etc", "var/lib/mullion/images", "var/lib/mullion/domains",
+    for name in ("dev", "proc", "sys", "run", "tmp", "mnt", "root", "etc", "var/lib/mullion/images", "var/lib/mullion/domains",
                  "var/log/mullion"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     if paths.STAGE.exists():
@@ -165,26 +165,29 @@ def guest_root():
 
 
 def guest_initrd():
-    return initrd("guest.initrd", kernels.CLOUD, GUEST_MODULES, paths.LAB / "guest/initrd-init")
+    return initrd("initrd-guest.img", kernels.CLOUD, GUEST_MODULES, paths.LAB / "guest/initrd-init")
 
 
 def guest_files():
-    """(file, name) of all that dom0 finds in /var/lib/mullion/images."""
-    return [(guest_root(), "web.img"), (guest_initrd(), "guest.initrd"),
-            (kernels.bzimage(kernels.CLOUD), "vmlinuz-cloud"), (kernels.bzimage(kernels.DOM0), "vmlinuz")]
+    """{name: file} of all that dom0 finds in /var/lib/mullion/images."""
+    return {"web.img": guest_root(), "web2.img": guest_root(), "initrd-guest.img": guest_initrd(),
+            "vmlinux-guest": kernels.vmlinux(kernels.CLOUD), "vmlinuz-guest": kernels.bzimage(kernels.CLOUD)}
+
+
+def place_guest_files(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, path in guest_files().items():
+        sh.run(["cp", "--sparse=always", path, folder / name], "images")
 
 
 def guest_disk():
     """images.img: dom0's /var/lib/mullion/images on a disk of its own, so that what guests write can be kept."""
     product = paths.IMAGES / "images.img"
-    files = guest_files()
-    inputs = [stamp.key(path) if path.stat().st_size < 1 << 26 else stamp.same_as(path) for path, _ in files]
+    inputs = [(name, stamp.same_as(path) or path) for name, path in guest_files().items()]
     if stamp.fresh(product, inputs):
         return product
-    folder = _scratch("images.tree")
-    for path, name in files:
-        sh.run(["cp", "--sparse=always", path, folder / name], "images")
-    sh.run(["cp", "--sparse=always", folder / "web.img", folder / "web2.img"], "images")
+    folder = scratch("images.tree")
+    place_guest_files(folder)
     _ext4(product, folder, "mullion-images", "2G")
     shutil.rmtree(folder)
     stamp.keep(product, inputs)
@@ -196,7 +199,6 @@ def peer_hypervisor():
     product = paths.IMAGES / "xen-4.17"
     folder = debs.one(paths.IMAGES / "xen-hypervisor-4.17-amd64", "xen-hypervisor-4.17-amd64")
     if not product.exists():
-        import gzip
         product.write_bytes(gzip.decompress((folder / "boot/xen-4.17-amd64.gz").read_bytes()))
     return product
 
@@ -221,3 +223,12 @@ def peer_store():
         _copy(library.resolve(), folder / "usr/lib/x86_64-linux-gnu" / library.name, 0o644)
     stamp.keep(folder, packages)
     return folder
+
+
+def elf_kernel(path):
+    """The ELF of a kernel that a person named: itself, or what its bzImage holds."""
+    if not path.exists():
+        raise sh.LabError(f"{path}: there is no such kernel")
+    if path.read_bytes()[:4] == b"\x7fELF":
+        return path
+    return kernels.unpack(path, paths.IMAGES / f"{stamp.key(path)[:12]}.vmlinux")

@@ -30,9 +30,12 @@ def bzimage(package):
 
 
 def vmlinux(package):
-    """The ELF kernel inside the bzImage, made once."""
-    source = bzimage(package)
-    product = paths.IMAGES / f"{package}.vmlinux"
+    """The ELF kernel inside the package's bzImage."""
+    return unpack(bzimage(package), paths.IMAGES / f"{package}.vmlinux")
+
+
+def unpack(source, product):
+    """Take the ELF out of a bzImage, once."""
     if not stamp.fresh(product, source):
         image = source.read_bytes()
         start = (image[0x1F1] + 1) * 512 + int.from_bytes(image[0x248:0x24C], "little")

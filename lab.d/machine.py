@@ -13,7 +13,7 @@ import kernels
 import paths
 
 OVMF = "/usr/share/OVMF/OVMF_CODE.fd"
-HV_ARGS = "console=com1 com1=115200,8n1 dom0_mem=1G,max:1G "
+HV_ARGS = "console=com1 com1=115200,8n1 dom0_mem=1G,max:1G"
 DOM0_ARGS = "console=hvc0 quiet"
 
 
@@ -55,7 +55,7 @@ class Machine:
             return drive + ["-device", f"virtio-blk-pci,drive=d{number}"]
         return drive + ["-device", f"ide-hd,drive=d{number},bus=sata.{number}"]
 
-    def argv(self, initrd=None):
+    def argv(self):
         args = shlex.split(os.environ.get("LAB_QEMU", "qemu-system-x86_64"))
         args += ["-accel", self.accel, "-machine", self.machine, "-cpu", self._cpu(), "-smp", str(self.smp),
                  "-m", self.mem, "-display", "none", "-vga", "none", "-no-reboot", "-nodefaults"]
@@ -64,17 +64,17 @@ class Machine:
         if self.icount:
             args += ["-icount", "shift=0,sleep=off", "-rtc", "base=2024-01-01,clock=vm"]
         if self.iso:
-            args += ["-cdrom", self.iso]
+            args += ["-cdrom", str(self.iso), "-boot", "d"]
         else:
-            kernel = self.kernel or str(kernels.vmlinux(kernels.DOM0))
-            ramdisk = initrd or self.initrd
-            module = " ".join([kernel] + ([self.append] if self.append else [])).replace(",", ",,")
+            kernel, append = self.kernel or kernels.vmlinux(kernels.DOM0), f"{DOM0_ARGS} {self.append}".strip()
+            ramdisk = self.initrd or images.dom0_initrd()
+            module = f"{kernel} {append}".replace(",", ",,")
             args += ["-kernel", self.hypervisor(), "-append", f"{HV_ARGS} {self.hv_append}".strip(),
-                     "-initrd", module + (f",{ramdisk}" if ramdisk else "")]
-            if self.disks and self.bus == "sata":
-                args += ["-device", "ich9-ahci,id=sata"]
-            for number, path in enumerate(self.disks):
-                args += self._disk(number, path)
+                     "-initrd", f"{module},{ramdisk}"]
+        if self.disks and self.bus == "sata":
+            args += ["-device", "ich9-ahci,id=sata"]
+        for number, path in enumerate(self.disks):
+            args += self._disk(number, path)
         if self.net:
             nic = "virtio-net-pci" if self.bus == "virtio" else "e1000e"
             args += ["-netdev", "user,id=n0", "-device", f"{nic},netdev=n0,romfile="]
