@@ -96,7 +96,8 @@ def do_run(options):
 def do_script(options):
     which = make_machine(options)
     overlays = ([images.peer_store()] if options.peer_store else []) + [Path(o) for o in options.overlay]
-    result = job.run(which, Path(options.script), overlays=overlays, timeout=options.timeout, name=options.log)
+    files = {Path(path).name: Path(path) for path in options.file}
+    result = job.run(which, Path(options.script), files=files, overlays=overlays, timeout=options.timeout, name=options.log)
     sys.stdout.write(result.output)
     if result.status is None:
         raise sh.LabError(result.blame())
@@ -150,6 +151,7 @@ def parser():
     sub.add_argument("names", nargs="*", metavar="NAME")
     sub = command("script", do_script, "run a shell script in dom0 and exit with its status")
     sub.add_argument("--overlay", action="append", default=[], metavar="DIR", help="copied over dom0's root first")
+    sub.add_argument("--file", action="append", default=[], help="a file that the script finds in /mnt")
     sub.add_argument("--peer-store", action="store_true", help="Debian's xenstored, where ours is not there")
     sub.add_argument("--timeout", type=int, default=300, metavar="S")
     sub.add_argument("--log", default="script", metavar="NAME", help="name of the console's log")
