@@ -158,6 +158,7 @@ def guest_root():
         (folder / name).mkdir(parents=True, exist_ok=True)
     _copy(paths.LAB / "guest/init", folder / "usr/sbin/init", 0o755)
     _copy(paths.LAB / "guest/index.html", folder / "var/www/index.html", 0o644)
+    _copy(paths.LAB / "guest/run-cgi", folder / "usr/share/test/cgi-bin/run", 0o755)
     (folder / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     _ext4(product, folder, "guest", "256M")
     stamp.keep(product, *inputs)
