@@ -4,7 +4,7 @@
 ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
 rss() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
 say() { echo; echo "dom0# $*"; }
-seen() { wget -q -T 5 -O /tmp/page http://10.77.0.10/ 2>/tmp/wget.err; }
+seen() { timeout 5 wget -q -O /tmp/page http://10.77.0.10/ 2>/tmp/wget.err; }
 
 echo "@figure dom0_first_process_uptime_s $(cut -d' ' -f1 /dev/.first-process)"
 echo "@figure uptime_s $(cut -d' ' -f1 /proc/uptime)"

@@ -46,7 +46,7 @@ until_within() {
 	done
 }
 
-fetch() { wget -q -T 10 -O "$2" "http://$1"; }
+fetch() { timeout 20 wget -q -O "$2" "http://$1"; }
 serves() { fetch "$1/index.html" /tmp/page.$$ && cmp /tmp/page.$$ /mnt/index.html; }
 serving() { until_within 120 serves "$1" || { tail -n 20 /var/log/mullion/console/*.log; return 1; }; }
 
@@ -57,7 +57,7 @@ domid() { mullion list | awk -v name="$1" '$1 == name { print $2 }'; }
 # Run a script in the guest: with the kernel argument mullion.test it has a second web server for that.
 in_guest() { # in_guest ADDRESS 'script'
 	printf '%s' "$2" >/tmp/guest-script
-	wget -q -T 300 -O - --post-file /tmp/guest-script "http://$1:8080/cgi-bin/run"
+	timeout 300 wget -q -O - --post-file /tmp/guest-script "http://$1:8080/cgi-bin/run"
 }
 
 remove() {
