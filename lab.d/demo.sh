@@ -31,7 +31,7 @@ echo "@step what runs and what it weighs"
 say "mullion list"
 mullion list
 say "tail /var/log/mullion/console/web.log"
-tail -n 12 /var/log/mullion/console/web.log
+tail -n 12 /var/log/mullion/console/web.log && echo
 for dir in /proc/[0-9]*; do
 	name=$(basename "$(readlink "$dir/exe")" 2>/dev/null)
 	case $name in mullion*) echo "@figure rss_kib_$name $(rss "${dir#/proc/}")" ;; esac
