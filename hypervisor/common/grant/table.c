@@ -204,3 +204,8 @@ long gnttab_get_status_frames(uint64_t uop)
     return copy_to_guest(uop + offsetof(struct gnttab_get_status_frames, status), &op.status,
                          sizeof(op.status));
 }
+
+unsigned grant_max_frames(const struct domain *d)
+{
+    return d->grant->max_frames;
+}

@@ -14,6 +14,9 @@
 #define ERROR_EXT 1 /* selector error code: an external event */
 #define ERROR_IDT 2 /*   the index is of an IDT gate */
 
+#define PFEC_P 1
+#define PFEC_U 4
+
 #define DR6_DEFAULT 0xffff0ff0UL
 
 /* May the guest's code raise this vector with `int n`? The gate's ring: 0 nobody, 1 and 2 its
@@ -74,6 +77,8 @@ void pv_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2_or_
         general_protection(v, regs);
         return;
     case VECTOR_PF:
+        if ((regs->error_code & (PFEC_P | PFEC_U)) == PFEC_P && pv_emulate_far_return(regs))
+            return;
         pv_inject_page_fault(v, cr2_or_dr6, regs->error_code);
         return;
     case VECTOR_DB:

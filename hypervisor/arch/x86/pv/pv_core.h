@@ -45,6 +45,9 @@ void pv_inject_soft(struct vcpu *v, unsigned vector);
  * -EINVAL, -ENODEV */
 int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value);
 
+/* far_return.c: #PF by a supervisor read from ring 3: true if it was an IRETQ or LRETQ, and was performed. */
+bool pv_emulate_far_return(struct cpu_user_regs *regs);
+
 /* context.c: the CR4 that a guest sees when it asks for `wanted`. */
 uint64_t pv_guest_cr4(uint64_t wanted);
 
