@@ -94,16 +94,14 @@ long gnttab_copy(struct hypercall *hc, uint64_t uop, unsigned count)
         uint64_t at = uop + hc->progress[0] * sizeof(struct gnttab_copy);
         struct gnttab_copy op;
 
-        if (hc->progress[0] && preempt_needed()) {
-            rc = -HC_RESTART;
-        } else if (copy_in(&op, at)) {
+        if (copy_in(&op, at)) {
             rc = -EFAULT;
         } else {
             op.status = (int16_t)copy_one(&op, &from, &to);
             rc = copy_to_guest(at + offsetof(struct gnttab_copy, status), &op.status,
                                sizeof(op.status));
-            if (!rc)
-                hc->progress[0]++;
+            if (!rc && ++hc->progress[0] < count && preempt_needed())
+                rc = -HC_RESTART;
         }
     }
     side_release(&from);

@@ -12,7 +12,9 @@
 #define HV_TYPES_H
 
 /* One image, no dynamic linking: every symbol is reached relative to RIP, none through a GOT. */
+#if !__STDC_HOSTED__ /* host tests link libc */
 #pragma GCC visibility push(hidden)
+#endif
 
 #include <stdbool.h>
 #include <stddef.h>
