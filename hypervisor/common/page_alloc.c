@@ -347,6 +347,17 @@ bool frames_give(mfn_t m, unsigned order, struct domain *d)
     return give_to_domain(d, m.m, order);
 }
 
+int frame_adopt(mfn_t m, struct domain *d)
+{
+    if (!mfn_is_ram(m) || frame_of(m)->ref || (frame_of(m)->flags & (FF_FREE | FF_HV | FF_HEAP)) ||
+        !count_pages(d, 1))
+        return -EINVAL;
+    if (give_to_domain(d, m.m, 0))
+        return 0;
+    count_pages(d, -1);
+    return -EINVAL;
+}
+
 int frame_steal(mfn_t m, struct domain *d)
 {
     int rc = frame_take(m, d);

@@ -14,6 +14,11 @@ void *memcpy(void *dst, const void *src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
+/* The compiler may open-code small copies: -ffreestanding alone would make every one a call. */
+#define memcpy(d, s, n)  __builtin_memcpy(d, s, n)
+#define memset(d, c, n)  __builtin_memset(d, c, n)
+#define memmove(d, s, n) __builtin_memmove(d, s, n)
+#define memcmp(a, b, n)  __builtin_memcmp(a, b, n)
 size_t strlen(const char *s);
 size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);

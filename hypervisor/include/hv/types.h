@@ -11,6 +11,11 @@
 #ifndef HV_TYPES_H
 #define HV_TYPES_H
 
+/* One image, no dynamic linking: every symbol is reached relative to RIP, none through a GOT. */
+#if !__STDC_HOSTED__ /* the host build has libc's symbols, which are not */
+#pragma GCC visibility push(hidden)
+#endif
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -5,6 +5,7 @@
 #include <hv/grant.h>
 #include <hv/printk.h>
 #include <hv/string.h>
+#include <asm/cpufeature.h>
 #include <asm/hv_paging.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@ uint64_t *fake_m2p;
 char *fake_ram;
 _Thread_local struct cpu_top fake_top;
 struct boot_info boot_info;
+struct cpu_features cpu_has = {.phys_bits = 40};
 struct domain *dom0, *dom_xen, *dom_io, *idle_domain;
 cpumask_t cpus_online;
 unsigned nr_cpus = FAKE_CPUS;
@@ -284,6 +286,8 @@ void fake_mm_become(struct domain *d)
 
 void fake_mm_kill(struct domain *d)
 {
+    if (current->domain == d) /* nobody kills himself */
+        fake_mm_become(dom_xen);
     d->dying = true;
     while (pv_relinquish_memory(d) == -HC_RESTART)
         ;
