@@ -151,18 +151,6 @@ static void start_dom0(void)
     }
 }
 
-/* Modules were copied into dom0, or mapped into it: dom0_build() says by moving a module's start to
- * its end what it kept. */
-static void release_modules(void)
-{
-    for (unsigned i = 0; i < boot_info.nr_modules; i++) {
-        const struct boot_module *m = &boot_info.module[i];
-
-        if (m->size)
-            frames_release_range(m->start, ROUND_UP(m->start + m->size, PAGE_SIZE));
-    }
-}
-
 static void this_cpu_init(void)
 {
     if (gdt_cpu_init(0, &boot_cpu))
@@ -209,7 +197,6 @@ void boot_main(void)
     uart_irq_init();
     check_modules();
     start_dom0();
-    release_modules();
     print_ready();
     domain_unpause(dom0);
     enter_guest_loop();
