@@ -136,6 +136,8 @@ int vcpumask_to_cpus(uint64_t bitmap, cpumask_t *out)
 
             if (id >= d->max_vcpus)
                 return 0;
+            if (!d->vcpu[id])
+                continue;
             cpu = d->vcpu[id]->cpu;
             /* Where its translations may be: on the CPU it runs on, or ran on last if that has not
              * flushed them. */

@@ -8,10 +8,17 @@
  */
 #include <asm/pv_mm.h>
 #include <hv/domain.h>
+#include <asm/cpufeature.h>
 #include <asm/pv.h>
 
 /* The last frame number that a PTE can hold: what an INVALID_MFN becomes in one. */
 #define PTE_MFN_MAX (PTE_ADDR_MASK >> PAGE_SHIFT)
+
+/* Address bits that the processor does not have are reserved in PTEs: setting one faults, in whoever walks the table. */
+static bool beyond_the_bus(mfn_t m)
+{
+    return m.m >> (cpu_has.phys_bits - PAGE_SHIFT);
+}
 
 pte_t l1e_adjust(pte_t e)
 {
@@ -33,7 +40,7 @@ static long device_get(pte_t e, mfn_t m, struct domain *l1_owner, struct domain 
 {
     const struct domain *asker = pg_owner == dom_io ? l1_owner : pg_owner;
 
-    if (!asker->arch.iomem_all || !l1_owner->arch.iomem_all || mmio_is_hypervisors(m))
+    if (!asker->arch.iomem_all || !l1_owner->arch.iomem_all || beyond_the_bus(m) || mmio_is_hypervisors(m))
         return m.m == PTE_MFN_MAX ? -EINVAL : -EPERM;
     /* An MSI-X table is the hypervisor's to write: dom0 gets it read-only (ro_fault.c drops its
      * writes). */

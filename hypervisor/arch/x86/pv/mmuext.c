@@ -17,22 +17,23 @@
 
 typedef long ext_fn(const struct mmuext_op *op, struct domain *d);
 
-static long pin(const struct mmuext_op *op, struct domain *d)
+int pv_pin_table(struct domain *d, mfn_t m, enum frame_type t)
 {
-    enum frame_type t = FT_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE);
-    mfn_t m = mfn(op->arg1.mfn);
-    long rc;
+    int rc;
 
     spin_lock(&d->arch.mmu_lock);
-    rc = d->dying ? -EINVAL
-                  : table_get(m, d, t); /* a dying domain's pins have been dropped, or will be */
-    if (!rc &&
-        (__atomic_fetch_or(&frame_of(m)->type, TYPE_PINNED, __ATOMIC_ACQ_REL) & TYPE_PINNED)) {
+    rc = d->dying ? -EINVAL : table_get(m, d, t); /* a dying domain's pins have been dropped, or will be */
+    if (!rc && (__atomic_fetch_or(&frame_of(m)->type, TYPE_PINNED, __ATOMIC_ACQ_REL) & TYPE_PINNED)) {
         table_put(m);
         rc = -EINVAL;
     }
     spin_unlock(&d->arch.mmu_lock);
     return rc;
+}
+
+static long pin(const struct mmuext_op *op, struct domain *d)
+{
+    return pv_pin_table(d, mfn(op->arg1.mfn), FT_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE));
 }
 
 static long unpin(const struct mmuext_op *op, struct domain *d)

@@ -50,6 +50,8 @@ static int validate_l1(struct frame *f, pte_t *e, struct domain *d)
 
 static int validate_upper(struct frame *f, pte_t *e, enum frame_type t, const struct domain *d)
 {
+    bool worked = false; /* each call makes some progress, however urgent the rest of the world is */
+
     for (unsigned i = f->aux; i < PTES_PER_TABLE; i++) {
         int rc;
 
@@ -58,8 +60,9 @@ static int validate_upper(struct frame *f, pte_t *e, enum frame_type t, const st
             continue;
         if (e[i] & ~(PTE_GUEST_FLAGS | PTE_ADDR_MASK) || e[i] & PTE_GRANT)
             return -EINVAL;
-        if (i && preempt_needed())
+        if (worked && preempt_needed())
             return -HC_RESTART;
+        worked = true;
         rc = table_get(pte_mfn(e[i]), d, t - 1);
         if (rc)
             return rc;
@@ -83,6 +86,7 @@ int validate_table(struct frame *f, enum frame_type t, const struct domain *d)
 long devalidate_table(struct frame *f, enum frame_type t)
 {
     pte_t *e = map_frame(frame_mfn(f));
+    bool worked = false;
     long rc = 0;
 
     if (t == FT_L1) {
@@ -96,10 +100,11 @@ long devalidate_table(struct frame *f, enum frame_type t)
         unsigned i = f->aux - 1;
 
         if (!is_hv_slot(t, i) && (e[i] & PTE_P)) {
-            if (i < PTES_PER_TABLE - 1 && preempt_needed()) {
+            if (worked && preempt_needed()) {
                 rc = -HC_RESTART;
                 break;
             }
+            worked = true;
             /* Preempted below: that table is a debt of its own, this entry is done. */
             rc = table_put(pte_mfn(e[i]));
         }

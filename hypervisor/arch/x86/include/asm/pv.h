@@ -12,6 +12,7 @@
 #include <hv/types.h>
 #include <hv/vcpu.h>
 #include <hv/cpumask.h>
+#include <hv/frame.h>
 
 /* --- entry.S and traps.c (machine) call these ------------------------------------------------------------------------- */
 /* SYSCALL from guest kernel mode: regs->rax is the number, rdi rsi rdx r10 r8 r9 the arguments; result to rax. pv/hypercall.c */
@@ -108,6 +109,8 @@ void pv_grant_flush(struct domain *d);
 int pv_set_guest_table(struct vcpu *v, mfn_t l4);       /* takes the type reference; drops the old one */
 int pv_set_guest_table_user(struct vcpu *v, mfn_t l4);  /* INVALID_MFN: none */
 void pv_drop_tables(struct vcpu *v);
+/* Validate a table and keep it so until it is unpinned: 0, -EINVAL, -EBUSY, -HC_RESTART (call again). A builder pins the first L4. */
+int pv_pin_table(struct domain *d, mfn_t m, enum frame_type t);
 int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries);
 void pv_destroy_gdt(struct vcpu *v);
 /* For arch_domain_create, arch_domain_relinquish (again and again until 0: -HC_RESTART), arch_domain_destroy. */
