@@ -123,18 +123,34 @@ static bool start_cpu(unsigned id, unsigned page)
     return ap_alive == id;
 }
 
-/* A page of RAM below 640 KiB for the trampoline; dom0 never gets memory there, so nothing of it is
- * lost. 0: none. */
+static bool page_is_ram(uint64_t at)
+{
+    for (unsigned i = 0; i < boot_info.nr_e820; i++) {
+        const struct e820_entry *e = &boot_info.e820[i];
+
+        if (e->type == E820_RAM && e->addr <= at && e->addr + e->size >= at + PAGE_SIZE)
+            return true;
+    }
+    return false;
+}
+
+static bool page_in_module(uint64_t at)
+{
+    for (unsigned i = 0; i < boot_info.nr_modules; i++)
+        if (at + PAGE_SIZE > boot_info.module[i].start &&
+            at < boot_info.module[i].start + boot_info.module[i].size)
+            return true;
+    return false;
+}
+
+/* A page of RAM below 640 KiB for the trampoline; the frame allocator takes nothing there, but a
+ * boot module may lie there (GRUB on UEFI does that). 0: none. */
 static unsigned trampoline_page(void)
 {
     for (unsigned page = 0x9f; page > 0; page--)
-        for (unsigned i = 0; i < boot_info.nr_e820; i++) {
-            const struct e820_entry *e = &boot_info.e820[i];
-            uint64_t at = (uint64_t)page << PAGE_SHIFT;
-
-            if (e->type == E820_RAM && e->addr <= at && e->addr + e->size >= at + PAGE_SIZE)
-                return page;
-        }
+        if (page_is_ram((uint64_t)page << PAGE_SHIFT) &&
+            !page_in_module((uint64_t)page << PAGE_SHIFT))
+            return page;
     return 0;
 }
 

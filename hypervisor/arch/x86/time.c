@@ -152,27 +152,53 @@ static const struct reference references[] = {{"HPET", hpet_begin, hpet_elapsed}
                                               {"ACPI timer", pm_begin, pm_elapsed},
                                               {"PIT", pit_begin, pit_elapsed}};
 
+/* One moment on all clocks. Of several tries the one whose reading took the shortest: others were
+ * interrupted by SMM or a busy host. */
+struct moment {
+    uint64_t tsc, ns;
+    uint32_t apic;
+};
+
+static struct moment read_all(const struct reference *r)
+{
+    struct moment best = {0};
+    uint64_t best_span = UINT64_MAX;
+
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t before = rdtsc(), ns = r->elapsed();
+        uint32_t apic = ~0u - apic_timer_count();
+        uint64_t after = rdtsc();
+
+        if (after - before < best_span) {
+            best_span = after - before;
+            best = (struct moment){before + best_span / 2, ns, apic};
+        }
+    }
+    return best;
+}
+
 static const char *calibrate(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(references); i++) {
-        uint64_t tsc, ns = 0;
-        uint32_t count;
+        const struct reference *r = &references[i];
+        struct moment a, b;
+        uint64_t ns = 0;
 
-        if (!references[i].start())
+        if (!r->start())
             continue;
         apic_timer_set(~0u);
-        tsc = rdtsc();
-        for (unsigned spin = 0; ns < 10000000 && spin < 100000000; spin++)
-            ns = references[i].elapsed();
-        count = ~0u - apic_timer_count();
-        tsc = rdtsc() - tsc;
+        a = read_all(r);
+        for (unsigned spin = 0; ns < a.ns + 10000000 && spin < 100000000; spin++)
+            ns = r->elapsed();
+        b = read_all(r);
         apic_timer_set(0);
-        if (ns < 10000000)
+        if (b.ns < a.ns + 10000000)
             continue;
-        apic_hz = (uint64_t)count * 1000000000 / ns;
+        ns = b.ns - a.ns;
+        apic_hz = mul_div(b.apic - a.apic, 1000000000, ns);
         if (!tsc_hz)
-            set_scale(mul_div(tsc, 1000000000, ns));
-        return references[i].name;
+            set_scale(mul_div(b.tsc - a.tsc, 1000000000, ns));
+        return r->name;
     }
     return NULL;
 }

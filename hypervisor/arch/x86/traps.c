@@ -9,6 +9,7 @@
 #include <hv/control.h>
 #include <hv/domain.h>
 #include <hv/printk.h>
+#include <hv/string.h>
 #include <hv/vcpu.h>
 #include <asm/cpu.h>
 #include <asm/cpufeature.h>
@@ -77,11 +78,11 @@ void show_machine_state(void)
     const struct cpu *c = this_cpu();
     const struct vcpu *v = current;
 
-    pr_err("  Mullion %s, CPU %u, ", MULLION_VERSION, c ? c->id : 0);
+    char guest[24] = "no guest";
+
     if (v && !v->domain->is_idle)
-        pr_err("  running d%uv%u\n", v->domain->id, v->id);
-    else
-        pr_err("  running no guest\n");
+        snprintf(guest, sizeof(guest), "d%uv%u", v->domain->id, v->id);
+    pr_err("  Mullion %s, CPU %u, running %s\n", MULLION_VERSION, c ? c->id : 0, guest);
     pr_err("  cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %08lx\n", read_cr0(), read_cr2(), read_cr3(),
            read_cr4());
     if (dying_regs) {

@@ -151,14 +151,14 @@ static void start_dom0(void)
     }
 }
 
-/* Modules were copied into dom0, or mapped into it: dom0_build() says by moving a module's start to
- * its end what it kept. */
+/* dom0_build() has copied what it needs. What lies below 1 MiB was never the allocator's and stays
+ * out of it. */
 static void release_modules(void)
 {
     for (unsigned i = 0; i < boot_info.nr_modules; i++) {
         const struct boot_module *m = &boot_info.module[i];
 
-        if (m->size)
+        if (m->start >= 0x100000)
             frames_release_range(m->start, ROUND_UP(m->start + m->size, PAGE_SIZE));
     }
 }
