@@ -7,7 +7,7 @@
 #include <hv/lock.h>
 #include <asm/acpi.h>
 #include <asm/io.h>
-#include <asm/irq.h>
+#include <asm/pci.h>
 #include <asm/pv.h>
 
 #define CONFIG_ADDRESS 0xcf8

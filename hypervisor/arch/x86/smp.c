@@ -26,6 +26,7 @@
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
 #include <asm/smp.h>
+#include <asm/time.h>
 #include <asm/tlb.h>
 #include <asm/traps.h>
 #include "boot/boot.h"
@@ -38,6 +39,7 @@ unsigned nr_cpus = 1;
 static _Atomic bool stopping, released;
 static _Atomic unsigned ap_alive; /* id of the CPU that has just reached C */
 static _Atomic uint64_t ap_tsc;   /* its TSC then; the boot CPU compares */
+static _Atomic bool ap_differs;   /* it lacks what the boot CPU has */
 
 bool smp_stopping(void)
 {
@@ -69,6 +71,10 @@ void smp_ap_main(void)
     current = NULL;
     gdt_cpu_load(c);
     idt_load();
+    if (!cpu_matches_boot()) {
+        ap_differs = true;
+        machine_halt();
+    }
     c->cr3_loaded = read_cr3();
     cpu_setup();
     apic_cpu_init();
@@ -102,7 +108,7 @@ static bool alloc_cpu(unsigned id, unsigned index)
 
 static void wait_until(uint64_t deadline, unsigned id)
 {
-    while (now() < deadline && ap_alive != id)
+    while (now() < deadline && ap_alive != id && !ap_differs)
         cpu_relax();
 }
 
@@ -111,6 +117,7 @@ static void wait_until(uint64_t deadline, unsigned id)
 static bool start_cpu(unsigned id, unsigned page)
 {
     uint32_t to = cpu_data[id]->apic_id;
+    uint64_t before = rdtsc();
 
     ap_stack = percpu_va(id, PERCPU_STACK_PAGE + PERCPU_STACK_PAGES);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -120,7 +127,13 @@ static bool start_cpu(unsigned id, unsigned page)
         apic_send_startup(to, page);
         wait_until(now() + (n ? 1000000000UL : 200000UL), id);
     }
-    return ap_alive == id;
+    if (ap_alive != id)
+        return false;
+    /* Its TSC, read between two readings here, must lie between them: all clocks are made of the
+     * TSC alone. */
+    if (ap_tsc < before || ap_tsc > rdtsc())
+        time_tsc_differs(id);
+    return true;
 }
 
 static bool page_is_ram(uint64_t at)
@@ -190,7 +203,8 @@ void smp_start(void)
             break;
         }
         if (!start_cpu(nr_cpus, page)) {
-            pr_warn("CPU with APIC id %u does not start; it and those after it stay off\n", id);
+            pr_warn("CPU with APIC id %u %s; it and those after it stay off\n", id,
+                    ap_differs ? "lacks features of the first one" : "does not start");
             cpu_data[nr_cpus] = NULL;
             break;
         }

@@ -22,6 +22,7 @@
 #include <asm/io.h>
 #include <asm/msr.h>
 #include <asm/pv.h>
+#include <asm/time.h>
 #include <asm/uaccess.h>
 
 #define PVCLOCK_TSC_STABLE 1 /* XEN_PVCLOCK_TSC_STABLE_BIT: one clock over all vCPUs */
@@ -32,6 +33,7 @@ static int8_t tsc_shift;
 static uint64_t tsc_hz;
 static uint64_t apic_hz; /* count-down rate of the APIC timer; unused with deadlines by TSC */
 static bool use_deadline_msr;
+static bool tsc_is_one_clock = true;
 
 uint32_t tsc_khz(void)
 {
@@ -232,6 +234,12 @@ void time_init(void)
             tsc_hz / 1000 % 1000, how, use_deadline_msr ? "TSC" : "APIC timer");
 }
 
+void time_tsc_differs(unsigned cpu)
+{
+    tsc_is_one_clock = false;
+    pr_warn("CPU %u: its TSC differs from the first one's; clocks may jump between CPUs\n", cpu);
+}
+
 void time_cpu_init(void)
 {
     apic_timer_mode(use_deadline_msr);
@@ -273,7 +281,7 @@ static void fill(struct vcpu_time_info *t)
     t->system_time = 0;
     t->tsc_to_system_mul = tsc_mul;
     t->tsc_shift = tsc_shift;
-    t->flags = PVCLOCK_TSC_STABLE;
+    t->flags = tsc_is_one_clock ? PVCLOCK_TSC_STABLE : 0;
 }
 
 /* The numbers are the same from boot to the end: a page that has them needs no write. */
