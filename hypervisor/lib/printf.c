@@ -90,13 +90,15 @@ static const char *format_one(struct out *o, const char *f, va_list *ap)
 {
     struct spec s = {.base = 10};
     int precision = -1;
-    bool is_long = false, is_signed = false;
+    bool is_long = false, is_signed = false, alternate = false;
 
     for (;; f++) {
         if (*f == '-')
             s.left = true;
         else if (*f == '0')
             s.zero = true;
+        else if (*f == '#')
+            alternate = true;
         else
             break;
     }
@@ -134,6 +136,11 @@ static const char *format_one(struct out *o, const char *f, va_list *ap)
     case 'i':
     case 'u':
         is_signed = *f == 'd' || *f == 'i';
+        if (alternate && s.base == 16) {
+            put(o, '0');
+            put(o, s.upper ? 'X' : 'x');
+            s.width = MAX(s.width - 2, 0);
+        }
         put_number(o, number_arg(ap, is_long, is_signed, &s.negative), &s);
         break;
     case '\0':

@@ -110,3 +110,41 @@ unsigned pci_find_cap(uint16_t segment, uint8_t bus, uint8_t devfn, uint8_t id)
     }
     return 0;
 }
+
+/* --- dom0's accesses by port
+ * ------------------------------------------------------------------------------------------ */
+
+#define CF8_ENABLE 0x80000000u
+
+uint32_t pci_cf8_read(uint32_t cf8, unsigned byte_offset, unsigned bytes)
+{
+    uint16_t port = CONFIG_DATA + byte_offset;
+    unsigned long flags;
+    uint32_t v;
+
+    if (!(cf8 & CF8_ENABLE))
+        return ~0u;
+    flags = spin_lock_irqsave(&pci_lock);
+    outl(CONFIG_ADDRESS, cf8);
+    v = bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
+    spin_unlock_irqrestore(&pci_lock, flags);
+    return v;
+}
+
+void pci_cf8_write(uint32_t cf8, unsigned byte_offset, unsigned bytes, uint32_t value)
+{
+    uint16_t port = CONFIG_DATA + byte_offset;
+    unsigned long flags;
+
+    if (!(cf8 & CF8_ENABLE))
+        return;
+    flags = spin_lock_irqsave(&pci_lock);
+    outl(CONFIG_ADDRESS, cf8);
+    if (bytes == 1)
+        outb(port, value);
+    else if (bytes == 2)
+        outw(port, value);
+    else
+        outl(port, value);
+    spin_unlock_irqrestore(&pci_lock, flags);
+}

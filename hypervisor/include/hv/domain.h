@@ -23,7 +23,8 @@ struct domain {
     bool is_system;       /* DOMID_XEN, DOMID_IO, the idle domain: owns frames, never runs a guest */
     bool is_idle;
     _Atomic unsigned refs;
-    struct list link;     /* domain_list_lock */
+    struct list link;     /* domain_list_lock: in the list of all, by id */
+    struct domain *hash_next;
     uint8_t handle[16];   /* UUID */
     uint32_t ssidref;
     uint32_t flags;       /* XEN_DOMCTL_CDF_* it was created with */
@@ -36,7 +37,8 @@ struct domain {
     bool dead;            /* resources gone: XEN_DOMINF_dying && nothing left */
     unsigned relinquish_step;
     bool is_shut_down, is_shutting_down;
-    int shutdown_code;    /* SHUTDOWN_*; valid when is_shut_down */
+#define SHUTDOWN_CODE_NONE (-1)
+    int shutdown_code;    /* SHUTDOWN_*; the guest may name it ahead of the shutdown */
     char crash_reason[96];
     _Atomic int pause_count;         /* all causes */
     int controller_pauses;           /* by XEN_DOMCTL_pausedomain */
@@ -47,6 +49,10 @@ struct domain {
     uint64_t tot_pages, max_pages;
 
     struct shared_info *shared_info; /* heap page shared with the guest */
+    struct sched_domain *sched;      /* common/sched: weight, cap */
+    struct watchdog *watchdogs;      /* common/sched/watchdog.c */
+    uint64_t node_affinity;          /* as told; one node so far */
+    uint32_t tsc_mode, tsc_khz, tsc_incarnation;
     struct evtchn_domain *evtchn;
     struct grant_table *grant;
     uint64_t cpu_time_gone;          /* ns of vCPUs that no longer exist */
@@ -86,6 +92,17 @@ void domain_resume(struct domain *d);
 /* The guest did what cannot be answered by errno or exception: stop it, keep the words for the administrator and log. */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 
+/* Nanoseconds that all its vCPUs ran. */
+uint64_t domain_cpu_time(struct domain *d);
+bool domain_is_paused(const struct domain *d);
+void watchdogs_init(struct domain *d);       /* common/sched/watchdog.c */
+void watchdogs_kill(struct domain *d);
+
+/* The idle vCPU of one CPU: after sched_cpu_init(cpu); made once. */
+struct vcpu *idle_vcpu_create(unsigned cpu);
+/* domain_put()s owed for frames that were freed under locks (frame_owner.c): with no lock held. */
+void frames_reap(void);
+bool vm_assist_valid(unsigned long bits);
 void domains_init(void);                      /* dom_xen, dom_io, idle domain with a vCPU for each CPU */
 
 #endif

@@ -22,6 +22,16 @@ void send_guest_pirq(struct domain *d, unsigned pirq); /* from the IRQ path */
 
 /* True if v's vcpu_info says that an upcall is due (pending and not masked). Own vCPU. */
 bool vcpu_event_pending(struct vcpu *v);
+/* A port is unmasked on the guest's behalf (PHYSDEVOP_eoi, EVTCHNOP_unmask). -EINVAL: no such port. */
+int evtchn_unmask(struct domain *d, unsigned port);
+/* The port that a PIRQ of d is bound to; 0: none. */
+unsigned evtchn_pirq_port(struct domain *d, unsigned pirq);
+/* EVTCHNOP_alloc_unbound in d for remote, by the hypervisor or a domctl. Port, or -errno. */
+int evtchn_alloc_unbound(struct domain *d, domid_t remote);
+/* The vCPU starts or stops polling: senders look at every port only for domains that have a poller. */
+void evtchn_polling(struct vcpu *v, bool on);
+/* May this number be a port of d at all? (SCHEDOP_poll) */
+bool evtchn_port_valid(struct domain *d, unsigned port);
 /* Is a given port pending, for SCHEDOP_poll? */
 bool evtchn_port_pending(struct domain *d, unsigned port);
 

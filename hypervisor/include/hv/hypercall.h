@@ -37,6 +37,8 @@ extern const struct hypercall_entry hypercall_table[64];
 
 /* Run hc (privilege test, table, errno) and return the result. Used by the entry path and by multicall. */
 long hypercall_dispatch(struct hypercall *hc);
+/* A preempted multicall goes on. */
+long multicall_continue(struct hypercall *hc);
 bool preempt_needed(void);     /* this CPU has softirq work pending */
 
 /* Handlers, by the folder that holds them */
@@ -44,7 +46,7 @@ hypercall_fn do_multicall, do_xen_version, do_event_channel_op, do_grant_table_o
     do_domctl, do_sysctl, do_vm_assist, do_memory_op;
 hypercall_fn do_mmu_update, do_mmuext_op, do_update_va_mapping, do_update_va_mapping_otherdomain, do_set_gdt, /* arch/x86/pv */
     do_update_descriptor, do_set_trap_table, do_set_callbacks, do_callback_op, do_stack_switch, do_fpu_taskswitch,
-    do_set_debugreg, do_get_debugreg, do_set_segment_base, do_iret;
+    do_set_debugreg, do_get_debugreg, do_set_segment_base, do_iret, do_nmi_op;
 hypercall_fn do_physdev_op, do_platform_op;                                                              /* arch/x86 */
 
 #endif

@@ -40,5 +40,10 @@ int sched_set_params(struct domain *d, const struct sched_params *p);
 void sched_get_params(const struct domain *d, struct sched_params *p);
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out); /* up to date */
 uint64_t cpu_idle_time(unsigned cpu);
+int sched_domain_init(struct domain *d);
+void sched_domain_destroy(struct domain *d);
+void vcpu_unblock(struct vcpu *v);      /* an event it waits for came */
+void vcpu_poll_timeout(void *v);        /* its poll_timer's function */
+hypercall_fn do_sched_op_compat;
 
 #endif

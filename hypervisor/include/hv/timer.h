@@ -13,8 +13,9 @@ struct timer {
     void (*fn)(void *data);
     void *data;
     unsigned cpu;       /* whose queue */
-    int heap_index;     /* -1: not queued */
-    bool dead;
+    /* Pairing heap, so that queueing never needs memory: prev is the left sibling, or the parent of a first child. */
+    struct timer *child, *next, *prev;
+    bool queued, dead;
 };
 
 void timer_init(struct timer *t, void (*fn)(void *), void *data, unsigned cpu);

@@ -11,6 +11,9 @@
 #ifndef HV_TYPES_H
 #define HV_TYPES_H
 
+/* One image, no dynamic linking: every symbol is reached relative to RIP, none through a GOT. */
+#pragma GCC visibility push(hidden)
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

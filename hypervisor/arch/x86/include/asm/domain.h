@@ -7,6 +7,7 @@
 #include <hv/lock.h>
 #include <hv/cpumask.h>
 
+struct e820_entry; /* hv/boot_info.h */
 struct pirq_map; /* arch/x86/irq.c */
 
 struct arch_domain {
@@ -15,6 +16,10 @@ struct arch_domain {
     struct pirq_map *pirqs;      /* dom0's interrupts; NULL: none */
     bool iomem_all;              /* may map MMIO (dom0), except the hypervisor's own devices */
     uint64_t relinquish_cursor;
+    struct domain *reap_next;    /* frame_owner.c: domain_put()s owed */
+    unsigned reap_count;
+    struct e820_entry *e820;     /* XENMEM_set_memory_map; d->lock */
+    unsigned nr_e820;
 };
 
 /* An exception or callback to be delivered at the next exit: what create_bounce_frame pushes and where it jumps. */
@@ -40,6 +45,7 @@ struct arch_vcpu {
     bool user_mode;              /* runs on guest_table_user (guest user), else guest kernel */
     /* in page_type/va_mapping: lazily flushed */
     bool need_tlb_flush;
+    uint32_t table_debt[4];      /* frames of tables left half taken apart by this vCPU, 0: none (page_type.c) */
 
     /* callbacks and traps (callback.c) */
     struct trap_info *traps;     /* [256], heap page */

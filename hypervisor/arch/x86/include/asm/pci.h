@@ -16,4 +16,9 @@ void pci_write(uint16_t segment, uint8_t bus, uint8_t devfn, unsigned offset, un
 unsigned pci_find_cap(uint16_t segment, uint8_t bus, uint8_t devfn, uint8_t id);
 bool pci_present(uint16_t segment, uint8_t bus, uint8_t devfn);
 
+/* cf8: the address as dom0 wrote it; byte_offset 0…3 into the data port; bytes 1, 2, 4. Disabled
+ * address: ones, ignored. */
+uint32_t pci_cf8_read(uint32_t cf8, unsigned byte_offset, unsigned bytes);
+void pci_cf8_write(uint32_t cf8, unsigned byte_offset, unsigned bytes, uint32_t value);
+
 #endif

@@ -110,8 +110,16 @@ int pv_set_guest_table_user(struct vcpu *v, mfn_t l4);  /* INVALID_MFN: none */
 void pv_drop_tables(struct vcpu *v);
 int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries);
 void pv_destroy_gdt(struct vcpu *v);
+/* For arch_domain_create, arch_domain_relinquish (again and again until 0: -HC_RESTART), arch_domain_destroy. */
+int pv_domain_init(struct domain *d);
+long pv_relinquish_memory(struct domain *d);
+void pv_domain_destroy(struct domain *d);
+/* What the machine has to add to dom0's command line (ACPI RSDP, …), or NULL. (machine) */
+const char *dom0_extra_cmdline(void);
 /* Build dom0 from boot modules: memory, tables, start_info, vCPU 0's registers. Prints what it does. pv/dom0_*.c */
 int dom0_build(struct domain *d);
+/* What the machine wants added to dom0's command line (acpi_rsdp=…), NULL: nothing. arch/x86/boot */
+const char *dom0_extra_cmdline(void);
 /* Fill a hypercall page (DOMCTL_hypercall_init, dom0's note). */
 void pv_hypercall_page_fill(void *page);
 
