@@ -3,10 +3,11 @@
  * Time: ns since boot from the TSC, the interrupt for the next deadline, and the clock page of each
  * vCPU.
  *
- * now() = ((tsc - tsc_base) << or >> shift) * mul / 2^32, the same formula and the same numbers
- * that guests get, so a guest's clock and ours agree to the nanosecond and the numbers never change
- * after boot. That needs one TSC for all CPUs; bring-up checks it. The frequency is told by CPUID,
- * or measured once over at most 10 ms against the HPET, or the ACPI timer, or the PIT.
+ * now() = base_ns + ((tsc - tsc_base) << or >> shift) * mul / 2^32, the same formula and the same
+ * numbers that guests get, so a guest's clock and ours agree to the nanosecond and the numbers
+ * never change after boot. That needs one TSC for all CPUs; bring-up checks it. The frequency is
+ * told by CPUID, or measured once over at most 10 ms against the HPET, or the ACPI timer, or the
+ * PIT.
  */
 #include <hv/cpumask.h>
 #include <hv/domain.h>
@@ -24,10 +25,12 @@
 #include <asm/pv.h>
 #include <asm/time.h>
 #include <asm/uaccess.h>
+#include "boot/boot.h"
 
 #define PVCLOCK_TSC_STABLE 1 /* XEN_PVCLOCK_TSC_STABLE_BIT: one clock over all vCPUs */
 
-static uint64_t tsc_base;
+/* System time at TSC tsc_base is base_ns: the time since the first C code ran. */
+static uint64_t tsc_base, base_ns;
 static uint32_t tsc_mul;
 static int8_t tsc_shift;
 static uint64_t tsc_hz;
@@ -45,7 +48,7 @@ uint64_t now(void)
     uint64_t delta = rdtsc() - tsc_base;
 
     delta = tsc_shift < 0 ? delta >> -tsc_shift : delta << tsc_shift;
-    return (uint64_t)((unsigned __int128)delta * tsc_mul >> 32);
+    return base_ns + (uint64_t)((unsigned __int128)delta * tsc_mul >> 32);
 }
 
 /* a * b / c with all 128 bits in between. The quotient must fit in 64 bits, else the CPU faults:
@@ -228,7 +231,9 @@ void time_init(void)
         how = calibrate();
     if (!how)
         panic("no clock works: neither HPET nor ACPI timer nor PIT counts"); /* boot */
-    tsc_base = rdtsc();
+    tsc_base = boot_tsc; /* for one reading of now(), which tells how long ago that was */
+    base_ns = now();
+    tsc_base = boot_tsc + ns_to_tsc(base_ns);
     time_cpu_init();
     pr_info("Time: TSC at %lu.%03lu MHz (by %s), deadlines by %s\n", tsc_hz / 1000000,
             tsc_hz / 1000 % 1000, how, use_deadline_msr ? "TSC" : "APIC timer");
@@ -278,7 +283,7 @@ void timer_hw_set(uint64_t deadline_ns)
 static void fill(struct vcpu_time_info *t)
 {
     t->tsc_timestamp = tsc_base;
-    t->system_time = 0;
+    t->system_time = base_ns;
     t->tsc_to_system_mul = tsc_mul;
     t->tsc_shift = tsc_shift;
     t->flags = tsc_is_one_clock ? PVCLOCK_TSC_STABLE : 0;
