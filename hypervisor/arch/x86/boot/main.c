@@ -154,18 +154,6 @@ static void start_dom0(void)
     }
 }
 
-/* dom0_build() has copied what it needs. What lies below 1 MiB was never the allocator's and stays
- * out of it. */
-static void release_modules(void)
-{
-    for (unsigned i = 0; i < boot_info.nr_modules; i++) {
-        const struct boot_module *m = &boot_info.module[i];
-
-        if (m->start >= 0x100000)
-            frames_release_range(m->start, ROUND_UP(m->start + m->size, PAGE_SIZE));
-    }
-}
-
 static void this_cpu_init(void)
 {
     if (gdt_cpu_init(0, &boot_cpu))
@@ -212,7 +200,6 @@ void boot_main(void)
     uart_irq_init();
     check_modules();
     start_dom0();
-    release_modules();
     print_ready();
     domain_unpause(dom0);
     enter_guest_loop();
