@@ -10,6 +10,11 @@ static unsigned long sum;
 static unsigned restarts;
 
 /* Stands for the real table: 1 adds, 2 needs three rounds, 13 is multicall. */
+bool hypercall_restarts(const struct hypercall *hc, long result)
+{
+    return result == -HC_RESTART;
+}
+
 long hypercall_dispatch(struct hypercall *hc)
 {
     switch (hc->nr) {
