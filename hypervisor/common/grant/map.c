@@ -65,7 +65,7 @@ static int map_one(struct gnttab_map_grant_ref *op)
 
     if (!(op->flags & PARTS))
         return GNTST_bad_gntref;
-    owner = domain_get(op->dom == DOMID_SELF ? d->id : op->dom);
+    owner = domain_get(op->dom); /* oneself by number: DOMID_SELF is not understood here */
     if (!owner)
         return GNTST_bad_domain;
     if (!owner->grant) {

@@ -312,7 +312,9 @@ static void copies(void)
     CU_ASSERT_EQUAL(copy(&c), GNTST_bad_page);
     c.source = (struct gnttab_copy_ptr){.u.gmfn = mine.m, .domid = DOMID_SELF};
     fake_frames[mine.m].is_table = true;
-    CU_ASSERT_EQUAL(copy(&c), GNTST_bad_page); /* not into a page table of ours */
+    CU_ASSERT_EQUAL(copy(&c), GNTST_general_error); /* not into a page table of ours */
+    c.dest.domid = 99;
+    CU_ASSERT_EQUAL(copy(&c), GNTST_bad_domain);
     CU_ASSERT_EQUAL(fake_total_refs(), before);
     teardown();
 }
