@@ -151,6 +151,7 @@ static int start(struct failure *failure)
     if (open_hypervisor(&own_memory, failure) || store_open(own_memory, failure))
         return -1;
     log_line("mulliond %s, pid %d", MULLION_VERSION, getpid());
+    kernel_cache_clean();
     process_set_folder(PATH_PROCESSES);
     store_watcher.fd = store_fd();
     if (loop_watch(&store_watcher, EPOLLIN) || store_watch("@releaseDomain", "release"))
