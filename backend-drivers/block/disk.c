@@ -18,12 +18,13 @@ struct disk {
     bool cdrom;
     void *shared;
     unsigned pages;
+    bool more; /* the queue wants to be run again */
     struct queue queue;
 };
 
 static void run(struct disk *d)
 {
-    queue_run(&d->queue);
+    d->more = queue_run(&d->queue);
     if (d->queue.broken)
         device_break(d->dev,
                      "domain %u: impossible request producer in the ring of disk %u (a fault in "
@@ -35,6 +36,15 @@ static void run(struct disk *d)
 static void on_event(struct device *dev, int port)
 {
     run(dev->priv);
+}
+
+static bool on_idle(struct device *dev)
+{
+    struct disk *d = dev->priv;
+
+    if (d->more)
+        run(d);
+    return d->more;
 }
 
 static void on_image(void *ctx, uint32_t events)
@@ -185,7 +195,8 @@ static int take_over(struct disk *d, struct reason *why)
     if (device_journal_valid(d->dev)) {
         if (queue_take_over(&d->queue, d->shared, d->pages * XEN_PAGE))
             return because(why, -EPROTO,
-                           "the journal %s and the guest's ring contradict each other",
+                           "the journal %s and the guest's ring contradict each other; the disk is "
+                           "disconnected: start the guest again",
                            d->dev->journal.path);
         return 0;
     }
@@ -193,8 +204,11 @@ static int take_over(struct disk *d, struct reason *why)
     at = ring_shared_rsp_prod(&probe);
     ring_resume(&probe, at, at);
     if (ring_pending(&probe) != 0)
-        return because(why, -ENODATA, "requests were under way and their journal %s is lost",
-                       d->dev->journal.path);
+        return because(
+            why, -ENODATA,
+            "requests were under way and their journal %s is lost; the disk is disconnected: "
+            "start the guest again",
+            d->dev->journal.path);
     journal_begin(&d->dev->journal);
     queue_start(&d->queue, d->shared, d->pages * XEN_PAGE);
     ring_resume(&d->queue.ring, at, at);
@@ -210,6 +224,7 @@ static int disk_connect(void *ctx, bool takeover, struct store_kv *kv, unsigned 
     bool persistent = store_number_or(dev->store, dev->xenbus.front, "feature-persistent", 1, 0);
     int err;
 
+    d->more = false;
     q->port = -1;
     q->disk = (struct blk_disk){
         .sectors = d->image->bytes / BLK_SECTOR,
@@ -294,5 +309,6 @@ const struct device_driver disk_driver = {
     .connect = disk_connect,
     .disconnect = disk_disconnect,
     .event = on_event,
+    .idle = on_idle,
     .close = disk_close,
 };

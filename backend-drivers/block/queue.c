@@ -224,23 +224,21 @@ static bool take_all(struct queue *q)
     }
 }
 
-void queue_run(struct queue *q)
+bool queue_run(struct queue *q)
 {
-    bool idle = false;
+    bool asleep, answered;
 
-    while (!q->broken && !idle) {
-        unsigned before;
-
-        q->image->ops->reap(q->image);
-        start_waiting(q);
-        idle = take_all(q);
-        q->image->ops->kick(q->image);
-        before = q->answered;
-        push(q);
-        /* Answers made room: look again. Otherwise the image's next completion does. */
-        if (!idle && !before)
-            return;
-    }
+    if (q->broken)
+        return false;
+    q->image->ops->reap(q->image);
+    start_waiting(q);
+    asleep = take_all(q);
+    q->image->ops->kick(q->image);
+    answered = q->answered != 0;
+    push(q);
+    /* Answers made room for what take_all() had to leave. Without any, the image's next completion
+     * comes back here. */
+    return !q->broken && !asleep && answered;
 }
 
 void queue_drain(struct queue *q)

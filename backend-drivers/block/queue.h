@@ -80,8 +80,10 @@ void queue_start(struct queue *q, void *shared, size_t bytes);
  * -EPROTO: the ring and the journal contradict each other.
  */
 int queue_take_over(struct queue *q, void *shared, size_t bytes);
-/* Takes and starts what is new, answers what is done; to be called on an event and when the image
- * has finished something. */
-void queue_run(struct queue *q);
+/*
+ * Takes and starts what is new, answers what is done; to be called on an event and when the image has
+ * finished something. True: call it again, after a look at other events.
+ */
+bool queue_run(struct queue *q);
 /* Waits until all that was taken is answered. Takes nothing new. */
 void queue_drain(struct queue *q);

@@ -101,8 +101,7 @@ static void make_log_dir(const char *dir)
 /* Beyond what every backend may do: pseudo terminals, log files, foreign pages. */
 static int enter_sandbox(struct reason *why)
 {
-    static const int calls[] = {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(rename),
-                                SCMP_SYS(fchmod), -1};
+    static const int calls[] = {SCMP_SYS(openat), SCMP_SYS(rename), SCMP_SYS(timerfd_create), -1};
     static const unsigned long ioctls[] = {
         TCGETS,      TCSETS,      TIOCGPTN,    TIOCSPTLCK,
         _IO('P', 2), _IO('P', 3), _IO('P', 4), 0, /* P: privcmd's mapping calls */

@@ -130,12 +130,11 @@ static void on_signal(void *ctx, uint32_t events)
     }
 }
 
-static void on_idle(void *ctx)
+static bool on_idle(void *ctx)
 {
     struct device *dev = ctx;
+    bool more = dev->xenbus.mine == XenbusStateConnected && !dev->broken && dev->driver->idle(dev);
 
-    if (dev->driver->idle && dev->xenbus.mine == XenbusStateConnected && !dev->broken)
-        dev->driver->idle(dev);
     if (dev->broken && dev->xenbus.mine == XenbusStateConnected) {
         xenbus_fail(&dev->xenbus, &dev->why);
         xenbus_step(&dev->xenbus);
@@ -144,6 +143,7 @@ static void on_idle(void *ctx)
     }
     if (dev->xenbus.mine != XenbusStateConnected)
         dev->broken = false; /* a frontend that starts anew gets a fresh device */
+    return more;
 }
 
 static int parse_path(struct device *dev, const char *path)

@@ -38,8 +38,9 @@ struct device_driver {
     void (*disconnect)(void *dev);
     /* An event on one of the device's ports. */
     void (*event)(struct device *dev, int port);
-    /* Before every wait: a last look around; may be NULL. */
-    void (*idle)(struct device *dev);
+    /* Before every wait: true when work is left, so that the loop only looks for events and comes
+     * back. */
+    bool (*idle)(struct device *dev);
     /*
      * The device was removed while no backend ran: undoes what a killed predecessor left, by the
      * journal. May be NULL.

@@ -57,22 +57,21 @@ void loop_stop(struct loop *l, int status)
 int loop_once(struct loop *l, int timeout_ms)
 {
     struct epoll_event ev[BATCH];
+    bool again = l->idle && l->idle(l->idle_ctx);
     int n;
 
-    if (l->idle)
-        l->idle(l->idle_ctx);
     if (l->stopping)
         return 0;
-    n = epoll_wait(l->epoll, ev, BATCH, timeout_ms);
+    n = epoll_wait(l->epoll, ev, BATCH, again ? 0 : timeout_ms);
     if (n < 0)
-        return errno == EINTR ? 0 : -errno;
+        return errno == EINTR ? again : -errno;
     for (int i = 0; i < n; i++) {
         struct source *s = ev[i].data.ptr;
 
         if (s->fd >= 0) /* an earlier event of this batch may have removed it */
             s->ready(s->ctx, ev[i].events);
     }
-    return n;
+    return n + again;
 }
 
 int loop_run(struct loop *l)

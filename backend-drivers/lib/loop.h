@@ -23,8 +23,9 @@ struct loop {
     int epoll;
     bool stopping;
     int status; /* what loop_run returns */
-    /* Called before every wait, when all fetched events are handled; may be NULL. */
-    void (*idle)(void *ctx);
+    /* Called before every wait, when all fetched events are handled; true: do not wait. May be
+     * NULL. */
+    bool (*idle)(void *ctx);
     void *idle_ctx;
 };
 
@@ -36,8 +37,10 @@ void loop_events(struct loop *l, struct source *s, uint32_t events);
 void loop_del(struct loop *l, struct source *s);
 void loop_stop(struct loop *l, int status);
 
-/* One wait of at most `timeout_ms` (-1: for ever) and its dispatch; returns the number of events,
- * or a negative errno. */
+/*
+ * One wait of at most `timeout_ms` (-1: for ever) and its dispatch; returns the number of events,
+ * one more when idle() left work, or a negative errno.
+ */
 int loop_once(struct loop *l, int timeout_ms);
 /* Runs until loop_stop; returns the status given there, or 1 when epoll itself fails. */
 int loop_run(struct loop *l);

@@ -86,7 +86,7 @@ static bool collect(struct vif *v, struct batch *b, unsigned ready)
 {
     b->packets = b->copies = b->slots = 0;
     b->used = 0;
-    while (b->packets < BATCH_PACKETS && b->used + FRAME_MAX <= VIF_RX_ARENA) {
+    for (unsigned n = 0; n < BATCH_PACKETS && b->used + FRAME_MAX <= VIF_RX_ARENA; n++) {
         uint8_t *frame = v->rx_arena + b->used;
         size_t size = next_packet(v, b);
         struct virtio_net_hdr hdr;
@@ -172,38 +172,37 @@ static uint32_t missing(const struct vif *v, unsigned ready)
     return need > ready ? need - ready : 1;
 }
 
-bool vif_rx(struct vif *v)
+/* The packet that did not fit goes to the start of the arena; true when there is hope that it fits
+ * now. */
+static bool hold(struct vif *v, const struct batch *b, unsigned ready)
+{
+    if (b->used)
+        memmove(v->rx_arena, v->rx_arena + b->used, HDR + v->held);
+    if (b->packets)
+        return true; /* the batch was full, or the guest has posted more meanwhile */
+    if (ring_sleep(&v->rx.ring, missing(v, ready)))
+        return true;
+    watch_tap(v, false); /* until the guest posts buffers and says so */
+    return false;
+}
+
+enum vif_work vif_rx(struct vif *v)
 {
     static struct batch b; /* one thread; too large for the stack */
+    int ready = slots_pull(&v->rx);
+    bool full;
 
-    for (;;) {
-        int ready = slots_pull(&v->rx);
-        bool full;
-
-        if (ready < 0) {
-            device_break(
-                v->dev,
-                "domain %u: impossible request producer in the receive ring of interface %u",
-                v->dev->domid, v->dev->devid);
-            return false;
-        }
-        full = collect(v, &b, (unsigned)ready);
-        if (b.packets)
-            deliver(v, &b);
-        if (full) {
-            size_t frame = HDR + v->held;
-
-            if (b.used)
-                memmove(v->rx_arena, v->rx_arena + b.used, frame);
-            if (b.packets)
-                continue; /* the batch was full; or the guest has posted more meanwhile */
-            if (ring_sleep(&v->rx.ring, missing(v, (unsigned)ready)))
-                continue;
-            watch_tap(v, false); /* until the guest posts buffers and says so */
-            return true;
-        }
-        watch_tap(v, true);
-        if (!b.packets)
-            return true;
+    if (ready < 0) {
+        device_break(v->dev,
+                     "domain %u: impossible request producer in the receive ring of interface %u",
+                     v->dev->domid, v->dev->devid);
+        return VIF_BROKEN;
     }
+    full = collect(v, &b, (unsigned)ready);
+    if (b.packets)
+        deliver(v, &b);
+    if (full)
+        return hold(v, &b, (unsigned)ready) ? VIF_MORE : VIF_IDLE;
+    watch_tap(v, true); /* what is left there wakes us again */
+    return VIF_IDLE;
 }

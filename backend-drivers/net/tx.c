@@ -117,34 +117,28 @@ static void respond(struct vif *v, const struct packet_tx *p, int16_t status)
     }
 }
 
-bool vif_tx(struct vif *v)
+enum vif_work vif_tx(struct vif *v)
 {
     static struct batch b; /* one thread; too large for the stack */
+    int ready = slots_pull(&v->tx), n;
 
-    for (;;) {
-        int ready = slots_pull(&v->tx), n;
-
-        if (ready < 0) {
-            device_break(
-                v->dev,
-                "domain %u: impossible request producer in the transmit ring of interface %u",
-                v->dev->domid, v->dev->devid);
-            return false;
-        }
-        n = collect(v, &b, (unsigned)ready);
-        if (n < 0)
-            return false;
-        if (n == 0) {
-            if (!ring_sleep(&v->tx.ring, 1))
-                return true;
-            continue;
-        }
-        if (v->dev->xen->ops->copy(v->dev->xen, b.copy, b.copies))
-            for (unsigned i = 0; i < b.copies; i++)
-                b.copy[i].status = GNTST_general_error;
-        for (unsigned i = 0; i < b.packets; i++)
-            respond(v, &b.packet[i].p, send_packet(v, &b, &b.packet[i]));
-        if (ring_push(&v->tx.ring))
-            v->dev->xen->ops->notify(v->dev->xen, v->tx_port);
+    if (ready < 0) {
+        device_break(v->dev,
+                     "domain %u: impossible request producer in the transmit ring of interface %u",
+                     v->dev->domid, v->dev->devid);
+        return VIF_BROKEN;
     }
+    n = collect(v, &b, (unsigned)ready);
+    if (n < 0)
+        return VIF_BROKEN;
+    if (n == 0)
+        return ring_sleep(&v->tx.ring, 1) ? VIF_MORE : VIF_IDLE;
+    if (v->dev->xen->ops->copy(v->dev->xen, b.copy, b.copies))
+        for (unsigned i = 0; i < b.copies; i++)
+            b.copy[i].status = GNTST_general_error;
+    for (unsigned i = 0; i < b.packets; i++)
+        respond(v, &b.packet[i].p, send_packet(v, &b, &b.packet[i]));
+    if (ring_push(&v->tx.ring))
+        v->dev->xen->ops->notify(v->dev->xen, v->tx_port);
+    return VIF_MORE;
 }

@@ -24,10 +24,22 @@ static struct net_journal *journal(struct device *dev)
     return (struct net_journal *)dev->journal.head;
 }
 
+/* A batch each way; a guest that never stops sending neither keeps packets from itself nor us from
+ * the store. */
 static void run(struct vif *v)
 {
-    if (vif_tx(v))
-        vif_rx(v);
+    enum vif_work tx = vif_tx(v), rx = tx == VIF_BROKEN ? VIF_BROKEN : vif_rx(v);
+
+    v->more = rx != VIF_BROKEN && (tx == VIF_MORE || rx == VIF_MORE);
+}
+
+static bool on_idle(struct device *dev)
+{
+    struct vif *v = dev->priv;
+
+    if (v->more)
+        run(v);
+    return v->more;
 }
 
 static void on_event(struct device *dev, int port)
@@ -40,7 +52,7 @@ static void on_tap(void *ctx, uint32_t events)
     struct vif *v = ctx;
 
     if (v->rx_page && !v->dev->broken)
-        vif_rx(v);
+        run(v);
     else
         loop_events(&v->dev->loop, &v->tap_source, 0);
 }
@@ -214,7 +226,7 @@ static int vif_connect(void *ctx, bool takeover, struct store_kv *kv, unsigned *
         return err;
     }
     v->held = 0;
-    v->tap_watched = false;
+    v->more = v->tap_watched = false;
     read_features(v);
     tap_carrier(v->tap, true);
     store_put(kv, n, "connection", "%016" PRIx64, dev->journal.head->epoch);
@@ -277,6 +289,7 @@ const struct device_driver vif_driver = {
     .connect = vif_connect,
     .disconnect = vif_disconnect,
     .event = on_event,
+    .idle = on_idle,
     .forget = vif_forget,
     .close = vif_close,
 };

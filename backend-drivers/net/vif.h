@@ -40,11 +40,14 @@ struct vif {
     uint8_t *tx_arena, *rx_arena;
     /* The packet that waits for room in the guest's ring, at the start of rx_arena; 0: none. */
     size_t held;
+    bool more;        /* a batch is left to do: look again without waiting */
     unsigned dropped; /* packets that the two sides could not agree on */
 };
 
 extern const struct device_driver vif_driver;
 
-/* Each returns false when the guest broke the protocol; device_break() has been called. */
-bool vif_tx(struct vif *v);
-bool vif_rx(struct vif *v);
+enum vif_work { VIF_IDLE, VIF_MORE, VIF_BROKEN /* device_break() has been called */ };
+
+/* One batch each. */
+enum vif_work vif_tx(struct vif *v);
+enum vif_work vif_rx(struct vif *v);

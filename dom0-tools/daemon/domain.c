@@ -126,6 +126,7 @@ void domain_record(const struct domain *d, bool unfinished)
         jw_string(w, "uuid", c->uuid);
         jw_string(w, "phase", phase_names[d->phase]);
         jw_bool(w, "unfinished", unfinished);
+        jw_bool(w, "restart", d->restart_after_stop);
         jw_u64(w, "domid", d->domid);
         jw_string(w, "outcome", outcome_name(d->outcome));
         jw_string(w, "reason", d->reason);

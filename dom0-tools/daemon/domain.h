@@ -61,8 +61,9 @@ int domain_define(struct domain *d, const struct domain_config *config, struct f
 /* Remove the definition and the entry; it must be stopped. */
 void domain_forget(struct domain *d);
 
-/* Write what a successor must know. `building`: a domain with our uuid may exist half-made. */
-void domain_record(const struct domain *d, bool building);
+/* Write what a successor must know. `unfinished`: a domain with our uuid may exist half made or
+ * half destroyed. */
+void domain_record(const struct domain *d, bool unfinished);
 
 void domain_set_outcome(struct domain *d, enum outcome outcome, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

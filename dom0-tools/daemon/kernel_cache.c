@@ -23,8 +23,9 @@
 #include "sandbox.h"
 #include "unpack.h"
 
-#define STEP "unpack-kernel"
-#define KEEP 4
+#define STEP  "unpack-kernel"
+#define KEEP  4
+#define FRESH ".new-" /* how a file's name begins until it is whole */
 
 struct kernel_job {
     struct watcher watcher; /* pidfd of the child */
@@ -87,6 +88,18 @@ static void prune(void)
         if (count <= KEEP || unlink(oldest) < 0)
             return;
     }
+}
+
+void kernel_cache_clean(void)
+{
+    DIR *folder = opendir(PATH_KERNELS);
+    struct dirent *e;
+
+    while (folder && (e = readdir(folder)))
+        if (strncmp(e->d_name, FRESH, strlen(FRESH)) == 0)
+            unlinkat(dirfd(folder), e->d_name, 0);
+    if (folder)
+        closedir(folder);
 }
 
 /* What the child said about its failure; it is in a sandbox, so its words are checked like
@@ -172,7 +185,7 @@ static int start_job(int in, const char *final, struct kernel_job **out_job,
     if (!job || pipe2(report, O_CLOEXEC) < 0)
         goto failed;
     snprintf(job->final, sizeof(job->final), "%s", final);
-    snprintf(job->fresh, sizeof(job->fresh), "%s/.new-XXXXXX", PATH_KERNELS);
+    snprintf(job->fresh, sizeof(job->fresh), "%s/" FRESH "XXXXXX", PATH_KERNELS);
     out = mkostemp(job->fresh, O_CLOEXEC);
     if (out < 0)
         goto failed;

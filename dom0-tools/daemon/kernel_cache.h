@@ -21,6 +21,10 @@ int kernel_open(const char *path, struct kernel_job **job,
                 void (*done)(void *ctx, int fd, const struct failure *failure), void *ctx,
                 struct failure *failure);
 
+/* Remove what a predecessor left half unpacked. Its child may still write: into a file that has no
+ * name any more. */
+void kernel_cache_clean(void);
+
 /* The other end: what the child of kernel_open() runs. Descriptors 3 and 4 are the input and the
  * output; the failure goes to stdout as JSON. Returns the exit status. */
 int kernel_unpack_child(void);

@@ -151,6 +151,7 @@ static int start(struct failure *failure)
     if (open_hypervisor(&own_memory, failure) || store_open(own_memory, failure))
         return -1;
     log_line("mulliond %s, pid %d", MULLION_VERSION, getpid());
+    kernel_cache_clean();
     process_set_folder(PATH_PROCESSES);
     store_watcher.fd = store_fd();
     if (loop_watch(&store_watcher, EPOLLIN) || store_watch("@releaseDomain", "release"))
@@ -182,10 +183,13 @@ int main(int argc, char **argv)
         printf("mulliond %s\n", MULLION_VERSION);
         return 0;
     }
-    if (argc != 1) {
-        fprintf(stderr,
-                "usage: mulliond [--version]\nRuns in the foreground; mullion(1) talks to it "
-                "on " PATH_SOCKET ".\n");
+    if (argc == 3 && strcmp(argv[1], "--ready-fd") == 0 && argv[2][0] >= '0' && argv[2][0] <= '9') {
+        ready_fd = atoi(argv[2]);
+        fcntl(ready_fd, F_SETFD, FD_CLOEXEC); /* children must not hold it open */
+    } else if (argc != 1) {
+        fprintf(stderr, "usage: mulliond [--version | --ready-fd N]\n"
+                        "Runs in the foreground; mullion(1) talks to it on " PATH_SOCKET ".\n"
+                        "A newline is written to descriptor N when it listens.\n");
         return 2;
     }
     if (start(&failure)) {

@@ -122,14 +122,14 @@ static bool find_running(const char *uuid, domain_info *found)
     return false;
 }
 
-/* A predecessor died between "will build" and "runs", or between "will stop" and "is gone". */
+/* A predecessor died while it built this domain: nobody runs in it yet. */
 static void clear_half_built(const char *name, const char *uuid)
 {
     domain_info info;
 
     if (!find_running(uuid, &info))
         return;
-    log_line("%s: domain %u was left half made or half destroyed: removed", name, info.domain);
+    log_line("%s: domain %u was left half made: removed", name, info.domain);
     store_remove_domain(info.domain, uuid);
     hyper_destroy(&hyper, info.domain);
     store_release(info.domain);
@@ -148,6 +148,7 @@ static void load_record(const char *name)
     struct failure ignored = {0};
     char path[PATH_MAX], *text;
     const struct json *root;
+    const char *phase;
     struct json_doc *doc;
     struct domain *d;
     size_t size;
@@ -160,30 +161,56 @@ static void load_record(const char *name)
     if (!doc)
         return;
     root = json_root(doc);
+    phase = json_get_string(root, "phase", "");
     d = domain_find(json_get_string(root, "name", ""));
-    if (json_get_bool(root, "unfinished", false)) {
+    if (json_get_bool(root, "unfinished", false) && strcmp(phase, "stopping") != 0)
         clear_half_built(json_get_string(root, "name", "?"), json_get_string(root, "uuid", ""));
-    } else if (d) {
+    if (d) {
         domain_set_outcome(d, outcome_from_name(json_get_string(root, "outcome", "")), "%s",
                            json_get_string(root, "reason", ""));
-        if (strcmp(json_get_string(root, "phase", ""), "preserved") == 0)
+        if (strcmp(phase, "preserved") == 0)
             d->phase = PHASE_PRESERVED;
+        if (strcmp(phase, "stopping") == 0)
+            d->phase = PHASE_STOPPING;
+        d->restart_after_stop = json_get_bool(root, "restart", false);
     }
     json_free(doc);
 }
 
-static void adopt_running(struct domain *d)
+/* Our predecessor was stopping it, perhaps to start it again. */
+static void go_on_stopping(struct domain *d, bool exists, uint32_t domid)
 {
-    domain_info info;
+    struct failure failure = {0};
+    bool restart = d->restart_after_stop;
+
+    if (exists) {
+        d->domid = domid;
+        domain_stop(d, restart);
+        return;
+    }
+    d->phase = PHASE_STOPPED;
+    d->restart_after_stop = false;
+    if (restart && domain_start(d, NULL, &failure))
+        log_line("%s: cannot be started again: %s", d->config.name, failure.message);
+}
+
+static void adopt(struct domain *d)
+{
+    domain_info info = {0};
+    bool exists = find_running(d->config.uuid, &info);
     char path[64], token[32];
 
-    if (!find_running(d->config.uuid, &info)) {
+    d->console_offset = ~0ULL;
+    if (d->phase == PHASE_STOPPING) {
+        go_on_stopping(d, exists, info.domain);
+        return;
+    }
+    if (!exists) {
         d->phase = PHASE_STOPPED;
         return;
     }
     d->domid = info.domain;
     d->started_ms = now_ms();
-    d->console_offset = ~0ULL;
     if (d->phase != PHASE_PRESERVED)
         d->phase = PHASE_RUNNING;
     snprintf(path, sizeof(path), "/local/domain/%u/console/tty", d->domid);
@@ -194,10 +221,14 @@ static void adopt_running(struct domain *d)
 
 int domains_recover(struct failure *failure)
 {
+    struct domain *next;
+
     each_file(PATH_DEFINITIONS, ".json", load_definition);
     each_file(PATH_RECORDS, ".json", load_record);
-    for (struct domain *d = domains; d; d = d->next)
-        adopt_running(d);
+    for (struct domain *d = domains; d; d = next) {
+        next = d->next;
+        adopt(d);
+    }
     domains_reconcile();
     return 0;
 }

@@ -11,7 +11,6 @@
 
 #include "conn.h"
 #include "journal.h"
-#include "kids.h"
 #include "request.h"
 #include "txn.h"
 
@@ -45,36 +44,14 @@ static bool is(struct xsw_str s, const char *word)
     return s.len == strlen(word) && !memcmp(s.s, word, s.len);
 }
 
-/* What the tree really holds, per owner, against what the accounts say. */
-static void count_nodes(const struct node *node, int64_t *nodes)
+static void say_wrong(void *arg, const struct domain *d)
 {
-    struct kids_iter it = {0};
-    const struct node *child;
-
-    nodes[node->perms->p[0].domid]++;
-    while ((child = kids_next(node->kids, &it)))
-        count_nodes(child, nodes);
+    add(arg, "domain %u: %d nodes counted, %d found\n", d->domid, d->nodes, d->found);
 }
 
 static int control_check(struct store *s, struct xsw_str *arg, size_t n, struct answer *out)
 {
-    static int64_t nodes[DOMAIN_COUNT];
-    int wrong = 0;
-
-    memset(nodes, 0, sizeof(nodes));
-    count_nodes(s->root, nodes);
-    for (unsigned int i = 0; i < DOMAIN_COUNT; i++) {
-        const struct domain *d = s->domains[i];
-        int64_t have = d ? d->nodes : 0;
-
-        if (have != nodes[i]) {
-            add(out, "domain %u: %lld nodes counted, %lld found\n", i, (long long)have,
-                (long long)nodes[i]);
-            wrong++;
-        }
-    }
-    if (!wrong)
-        add(out, "OK");
+    add(out, "%s", domain_check(s, say_wrong, out) ? "OK" : "WRONG");
     return 0;
 }
 
@@ -93,11 +70,7 @@ static int control_memreport(struct store *s, struct xsw_str *arg, size_t n, str
     int64_t nodes = 0, bytes = 0;
     struct mallinfo2 heap = mallinfo2();
 
-    for (unsigned int i = 0; i < DOMAIN_COUNT; i++) {
-        const struct domain *d = s->domains[i];
-
-        if (!d)
-            continue;
+    for (const struct domain *d = domain_from(s, 0); d; d = domain_from(s, d->domid + 1u)) {
         known++;
         introduced += d->introduced;
         nodes += d->nodes;

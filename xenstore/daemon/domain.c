@@ -7,17 +7,70 @@
 #include "conn.h"
 #include "domain.h"
 #include "journal.h"
+#include "kids.h"
 #include "store.h"
 #include "watch.h"
 
 struct domain *domain_known(const struct store *s, uint16_t domid)
 {
-    return s->domains[domid];
+    struct domain **group = s->domains[domid / DOMAIN_GROUP];
+
+    return group ? group[domid % DOMAIN_GROUP] : NULL;
+}
+
+struct domain *domain_from(const struct store *s, unsigned int domid)
+{
+    while (domid < DOMAIN_COUNT) {
+        struct domain **group = s->domains[domid / DOMAIN_GROUP];
+
+        if (group && group[domid % DOMAIN_GROUP])
+            return group[domid % DOMAIN_GROUP];
+        domid = group ? domid + 1 : (domid / DOMAIN_GROUP + 1) * DOMAIN_GROUP;
+    }
+    return NULL;
+}
+
+void domain_forget(struct store *s, struct domain *d)
+{
+    s->domains[d->domid / DOMAIN_GROUP][d->domid % DOMAIN_GROUP] = NULL;
+    free(d);
+}
+
+/* @return false if a node's owner is not known. */
+static bool count_nodes(const struct store *s, const struct node *node)
+{
+    struct domain *owner = domain_known(s, node->perms->p[0].domid);
+    struct kids_iter it = {0};
+    const struct node *child;
+    bool ok = owner != NULL;
+
+    if (owner)
+        owner->found++;
+    while ((child = kids_next(node->kids, &it)))
+        ok &= count_nodes(s, child);
+    return ok;
+}
+
+bool domain_check(struct store *s, void (*wrong)(void *arg, const struct domain *d), void *arg)
+{
+    struct domain *d;
+    bool ok;
+
+    for (d = domain_from(s, 0); d; d = domain_from(s, d->domid + 1u))
+        d->found = 0;
+    ok = count_nodes(s, s->root);
+    for (d = domain_from(s, 0); d; d = domain_from(s, d->domid + 1u)) {
+        if (d->found == d->nodes)
+            continue;
+        ok = false;
+        wrong(arg, d);
+    }
+    return ok;
 }
 
 struct domain *domain_get(struct store *s, uint16_t domid)
 {
-    struct domain *d = s->domains[domid];
+    struct domain *d = domain_known(s, domid), ***group = &s->domains[domid / DOMAIN_GROUP];
 
     if (d)
         return d;
@@ -26,14 +79,16 @@ struct domain *domain_get(struct store *s, uint16_t domid)
     d = xzalloc(sizeof(*d));
     d->domid = domid;
     d->birth = s->platform ? store_next_gen(s) : 0;
-    s->domains[domid] = d;
+    if (!*group)
+        *group = xzalloc(DOMAIN_GROUP * sizeof(**group));
+    (*group)[domid % DOMAIN_GROUP] = d;
     journal_domain(s->journal, d);
     return d;
 }
 
 bool domain_existed(const struct store *s, uint16_t domid, uint64_t stamp)
 {
-    const struct domain *d = s->domains[domid];
+    const struct domain *d = domain_known(s, domid);
 
     return d ? d->birth <= stamp : !s->platform;
 }
@@ -102,8 +157,7 @@ void domain_remove(struct store *s, struct domain *d)
     }
     store_remove_owned(s, d);
     leave_specials(s, domid);
-    s->domains[domid] = NULL;
-    free(d);
+    domain_forget(s, d);
     journal_domain_gone(s->journal, domid);
     if (introduced)
         watch_fire_special(s, SPECIAL_RELEASE, domid);

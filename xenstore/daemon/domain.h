@@ -19,6 +19,7 @@ struct conn;
 struct store;
 
 #define DOMAIN_COUNT 65536
+#define DOMAIN_GROUP 256 /* domids are looked up in two steps */
 
 struct domain {
     uint16_t domid;
@@ -31,6 +32,7 @@ struct domain {
     int32_t nodes;        /* nodes it owns */
     int64_t bytes;        /* what they and its watches weigh */
     uint32_t watches;
+    int32_t found; /* domain_check() only */
     struct quota quota;
     struct conn *conn; /* its ring, or NULL */
 };
@@ -50,6 +52,20 @@ struct platform {
 
 /** The domain if it is known, or NULL. */
 struct domain *domain_known(const struct store *s, uint16_t domid);
+
+/** The first known domain with at least this domid, or NULL: for (d = domain_from(s, 0); d; d =
+ * domain_from(s, d->domid + 1)). */
+struct domain *domain_from(const struct store *s, unsigned int domid);
+
+/** Forget a domain's struct (everything else about it is gone). */
+void domain_forget(struct store *s, struct domain *d);
+
+/**
+ * Count the tree's nodes per owner and compare with the accounts.
+ * @param wrong  called for each that differs (d->found against d->nodes)
+ * @return false if any differs, or an owner is not known.
+ */
+bool domain_check(struct store *s, void (*wrong)(void *arg, const struct domain *d), void *arg);
 
 /** The domain; made known if it exists. NULL: there is no such domain. */
 struct domain *domain_get(struct store *s, uint16_t domid);

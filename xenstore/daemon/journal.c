@@ -238,9 +238,8 @@ static void write_state(struct journal *j)
     struct store *s = j->store;
 
     journal_quota(j);
-    for (unsigned int i = 0; i < DOMAIN_COUNT; i++)
-        if (s->domains[i])
-            journal_domain(j, s->domains[i]);
+    for (const struct domain *d = domain_from(s, 0); d; d = domain_from(s, d->domid + 1u))
+        journal_domain(j, d);
     for (int i = 0; i < SPECIAL_COUNT; i++)
         journal_special(j, i, s->special[i]);
     tree_each(s->root, "/", 1, node_record, j);

@@ -175,8 +175,7 @@ static bool read_domain_gone(struct reader *r)
         return true;
     if (d->conn)
         conn_free(d->conn);
-    r->s->domains[r->domid] = NULL;
-    free(d);
+    domain_forget(r->s, d);
     return true;
 }
 

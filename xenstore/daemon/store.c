@@ -25,7 +25,6 @@ void store_init(struct store *s)
     struct account a = {0};
 
     *s = (struct store){.gen = 1};
-    s->domains = xzalloc(DOMAIN_COUNT * sizeof(*s->domains));
     quota_init(&s->quota);
     for (int i = 0; i < SPECIAL_COUNT; i++)
         s->special[i] = perms_new(&dom0_only, 1, 0);
@@ -41,9 +40,10 @@ void store_free(struct store *s)
     node_unref(s->root);
     for (int i = 0; i < SPECIAL_COUNT; i++)
         perms_unref(s->special[i]);
-    for (unsigned int i = 0; i < DOMAIN_COUNT; i++)
+    for (struct domain *d; (d = domain_from(s, 0));)
+        domain_forget(s, d);
+    for (unsigned int i = 0; i < DOMAIN_COUNT / DOMAIN_GROUP; i++)
         free(s->domains[i]);
-    free(s->domains);
     free(s->watches);
     free(s->special_watches);
 }

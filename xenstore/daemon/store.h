@@ -31,7 +31,8 @@ struct store {
     struct node *root;
     uint64_t gen;                         /* the last generation given out */
     struct perms *special[SPECIAL_COUNT]; /* who may watch @introduceDomain, @releaseDomain */
-    struct domain **domains;              /* DOMAIN_COUNT pointers */
+    struct domain *
+        *domains[DOMAIN_COUNT / DOMAIN_GROUP]; /* see domain.h; NULL: none in the group */
     struct quota quota;
     struct wnode *watches;         /* index of watches on nodes */
     struct wnode *special_watches; /* and of those on '@' paths */

@@ -206,13 +206,13 @@ static int xen_rebind(struct platform *p, struct domain *d)
 /* VIRQ_DOM_EXC: some domain shut down or died. */
 static void check_domains(struct xen *x)
 {
-    for (unsigned int i = 1; i < DOMAIN_COUNT; i++) {
-        struct domain *d = x->store->domains[i];
+    unsigned int domid = 1;
+
+    for (struct domain *d; (d = domain_from(x->store, domid)); domid++) {
         struct xen_domctl_getdomaininfo info;
         bool exists;
 
-        if (!d)
-            continue;
+        domid = d->domid; /* it may be gone in a moment */
         exists = domain_info(x, d->domid, &info);
         if (!exists || (info.flags & XEN_DOMINF_dying)) {
             if (!exists || d->introduced)
@@ -292,10 +292,11 @@ int xen_start(struct platform *platform)
     struct domain *dom0 = domain_get(x->store, 0);
     int rc;
 
-    for (unsigned int i = 0; i < DOMAIN_COUNT; i++) {
-        struct domain *d = x->store->domains[i];
+    unsigned int domid = 0;
 
-        if (!d || !d->introduced)
+    for (struct domain *d; (d = domain_from(x->store, domid)); domid++) {
+        domid = d->domid; /* it may be gone in a moment */
+        if (!d->introduced)
             continue;
         rc = xen_connect(platform, d);
         if (rc)

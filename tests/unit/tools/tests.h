@@ -18,6 +18,7 @@ void add_layout_suite(void);
 void add_api_suite(void);
 void add_policy_suite(void);
 void add_process_suite(void);
+void add_builder_suite(void);
 
 /* A document of the corpus and what the loader must say about it. */
 struct corpus_entry {

@@ -112,7 +112,7 @@ static void same_state(void)
     CU_ASSERT(same_tree(one.root, two.root));
     CU_ASSERT(two.gen >= one.gen);
     for (int i = 0; i < 50; i++) {
-        struct domain *a = one.domains[i], *b = two.domains[i];
+        struct domain *a = domain_known(&one, i), *b = domain_known(&two, i);
 
         CU_ASSERT_EQUAL(!a, !b);
         if (!a || !b)
@@ -124,7 +124,7 @@ static void same_state(void)
     }
     CU_ASSERT_EQUAL(two.special[SPECIAL_RELEASE]->n, 2);
     CU_ASSERT_EQUAL(two.quota.limit[QUOTA_NODES], 77);
-    CU_ASSERT_EQUAL(domain_limit(&two, two.domains[5], QUOTA_WATCHES), 99);
+    CU_ASSERT_EQUAL(domain_limit(&two, domain_known(&two, 5), QUOTA_WATCHES), 99);
     client_free(c);
     world_end_kept(&two);
     world_end_kept(&one);

@@ -37,18 +37,18 @@ static void nodes(void)
     begin();
     while (made < 2000 && do_ask(d1, XS_WRITE, 0, "n/%d|1", made) == 0)
         made += made == 1 ? 2 : 1;
-    CU_ASSERT_EQUAL(s.domains[1]->nodes, 1000);
+    CU_ASSERT_EQUAL(domain_known(&s, 1)->nodes, 1000);
     CU_ASSERT_EQUAL(do_ask(d1, XS_MKDIR, 0, "one-more|"), ENOSPC);
     CU_ASSERT_EQUAL(do_ask(d1, XS_WRITE, 0, "n/3|other value"), 0);
     CU_ASSERT_EQUAL(do_ask(dom0, XS_WRITE, 0, "/local/domain/1/by-dom0|1"), 0);
     CU_ASSERT_EQUAL(do_ask(dom0, XS_RM, 0, "/local/domain/1/n|"), 0);
-    CU_ASSERT_EQUAL(s.domains[1]->nodes, 2);
+    CU_ASSERT_EQUAL(domain_known(&s, 1)->nodes, 2);
     t = txn_start(d1); /* inside a transaction as well */
     for (made = 0; made < 1500 && do_ask(d1, XS_WRITE, t, "t/%d|1", made) == 0; made++)
         ;
     CU_ASSERT_EQUAL(made, 997);
     CU_ASSERT_EQUAL(do_ask(d1, XS_TRANSACTION_END, t, "T|"), 0);
-    CU_ASSERT_EQUAL(s.domains[1]->nodes, 1000);
+    CU_ASSERT_EQUAL(domain_known(&s, 1)->nodes, 1000);
     end();
 }
 
@@ -103,10 +103,10 @@ static void memory(void)
     for (i = 0; i < 1000 && !rc; i++)
         rc = do_ask(d1, XS_WRITE, 0, "m/%d|%.1900s", i, value);
     CU_ASSERT_EQUAL(rc, ENOMEM);
-    CU_ASSERT(s.domains[1]->bytes <= 100000 && s.domains[1]->bytes > 90000);
+    CU_ASSERT(domain_known(&s, 1)->bytes <= 100000 && domain_known(&s, 1)->bytes > 90000);
     CU_ASSERT_EQUAL(do_ask(d1, XS_WRITE, 0, "m/1|x"), 0); /* less is always possible */
     CU_ASSERT_EQUAL(do_ask(d1, XS_RM, 0, "m|"), 0);
-    CU_ASSERT(s.domains[1]->bytes < 1000);
+    CU_ASSERT(domain_known(&s, 1)->bytes < 1000);
     end();
 }
 

@@ -117,8 +117,8 @@ static void expect_cut_off(uint32_t error)
 {
     CU_ASSERT(unmapped);
     CU_ASSERT_EQUAL(page.error, error);
-    CU_ASSERT_PTR_NULL(s.domains[1]->conn);
-    CU_ASSERT(s.domains[1]->introduced); /* until it dies: @releaseDomain is for then */
+    CU_ASSERT_PTR_NULL(domain_known(&s, 1)->conn);
+    CU_ASSERT(domain_known(&s, 1)->introduced); /* until it dies: @releaseDomain is for then */
 }
 
 static void lies(void)
