@@ -299,7 +299,7 @@ static bool up_to_date(const struct vcpu_time_info *t)
 void vcpu_time_update(struct vcpu *v)
 {
     struct vcpu_info *info;
-    struct vcpu_time_info *t, copy = {0};
+    struct vcpu_time_info *t;
 
     if (v->domain->is_idle)
         return;
