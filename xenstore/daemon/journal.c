@@ -92,6 +92,14 @@ static int map_log(struct journal *j, const char *name, int flags, size_t size)
     return errno;
 }
 
+/* When the log is to be written anew. */
+static void set_limit(struct journal *j)
+{
+    j->compact_at = 4 * header(j)->state;
+    if (j->compact_at < COMPACT_MIN)
+        j->compact_at = COMPACT_MIN;
+}
+
 /* Write the state anew beside the log and put it in its place. */
 static void rewrite(struct journal *j)
 {
@@ -109,7 +117,8 @@ static void rewrite(struct journal *j)
         munmap(old.log, old.size);
         close(old.fd);
     }
-    j->compact_at = 4 * j->staged > COMPACT_MIN ? 4 * j->staged : COMPACT_MIN;
+    header(j)->state = j->staged;
+    set_limit(j);
 }
 
 void journal_commit(struct journal *j)
@@ -190,6 +199,10 @@ static int read_log(struct journal *j)
     rc = replay(j->store, j->log + sizeof(struct log_header),
                 header(j)->tail - sizeof(struct log_header));
     j->replaying = rc != 0; /* what could not be read is not written to either */
+    if (!rc) {              /* go on where it ends */
+        j->staged = header(j)->tail;
+        set_limit(j);
+    }
     return rc;
 }
 
@@ -221,7 +234,8 @@ int journal_open(struct store *s, const char *dir, bool *found)
                 dir, strerror(rc));
         return rc;
     }
-    rewrite(j);
+    if (!*found)
+        rewrite(j);
     return 0;
 }
 
