@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the boot loader said, Multiboot 1 or 2, copied into boot_info while the first page tables
+ * still map the low 4 GiB one to one.
+ *
+ * Interface: boot_info_init (once, before anything else), boot_problem (what was wrong, for the
+ * console that does not exist yet). Loader data is trusted as the loader is, but lengths are
+ * checked: a broken loader should give a message, not a hang.
+ */
+#include <hv/boot_info.h>
+#include <hv/string.h>
+#include "boot.h"
+
+struct boot_info boot_info;
+uint64_t boot_efi_system_table;
+uint8_t boot_rsdp_copy[36];
+const char *boot_problem;
+
+#define MB1_LOADER_MAGIC 0x2badb002
+#define MB2_LOADER_MAGIC 0x36d76289
+
+struct mb1_info {
+    uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];
+    uint32_t mmap_length, mmap_addr, drives_length, drives_addr, config_table, loader_name;
+};
+enum {
+    MB1_MEM = 1 << 0,
+    MB1_CMDLINE = 1 << 2,
+    MB1_MODS = 1 << 3,
+    MB1_MMAP = 1 << 6,
+    MB1_NAME = 1 << 9
+};
+struct mb1_module {
+    uint32_t start, end, string, reserved;
+};
+struct mb1_mmap {
+    uint32_t size;
+    uint64_t addr, len;
+    uint32_t type;
+} __attribute__((packed));
+
+struct mb2_tag {
+    uint32_t type, size;
+};
+enum {
+    MB2_END = 0,
+    MB2_CMDLINE = 1,
+    MB2_NAME = 2,
+    MB2_MODULE = 3,
+    MB2_MMAP = 6,
+    MB2_EFI64 = 12,
+    MB2_RSDP_OLD = 14,
+    MB2_RSDP_NEW = 15,
+    MB2_EFI_MMAP = 17,
+};
+
+/* Low memory is mapped one to one here. */
+static const void *low(uint64_t maddr)
+{
+    return (const void *)maddr;
+}
+
+static void copy_string(char *dst, size_t size, const char *src)
+{
+    size_t n = strnlen(src, size);
+
+    if (n == size) {
+        boot_problem = "a command line is longer than 2047 characters and was cut";
+        n = size - 1;
+    }
+    memcpy(dst, src, n);
+    dst[n] = 0;
+}
+
+/* GRUB 2 gives arguments only; others (QEMU, GRUB 0.9x) put the file's name before them. */
+static bool loader_gives_arguments_only(void)
+{
+    return !strncmp(boot_info.loader, "GRUB ", 5) && boot_info.loader[5] != '0';
+}
+
+static void strip_file_name(char *s)
+{
+    char *p = s;
+
+    while (*p == ' ')
+        p++;
+    if (!loader_gives_arguments_only()) {
+        while (*p && *p != ' ')
+            p++;
+        while (*p == ' ')
+            p++;
+    }
+    memmove(s, p, strlen(p) + 1);
+}
+
+static void add_module(uint64_t start, uint64_t end, const char *string)
+{
+    struct boot_module *m;
+
+    if (boot_info.nr_modules == BOOT_MODULES_MAX) {
+        boot_problem = "more than 4 boot modules were given; the rest is ignored";
+        return;
+    }
+    if (end <= start || (start & ~PAGE_MASK)) {
+        boot_problem = "a boot module is empty or does not begin on a page; it is ignored";
+        return;
+    }
+    m = &boot_info.module[boot_info.nr_modules++];
+    m->start = start;
+    m->size = end - start;
+    copy_string(m->cmdline, sizeof(m->cmdline), string);
+}
+
+static void add_e820(uint64_t addr, uint64_t size, uint32_t type)
+{
+    struct e820_entry *e = boot_info.e820;
+    unsigned i;
+
+    if (!size || addr + size < addr)
+        return;
+    if (type < E820_RAM || type > E820_UNUSABLE)
+        type = E820_RESERVED; /* GRUB and firmware have kinds of their own */
+    if (boot_info.nr_e820 == BOOT_E820_MAX) {
+        boot_problem = "the memory map has more than 128 entries; the rest is not used";
+        return;
+    }
+    for (i = boot_info.nr_e820++; i && e[i - 1].addr > addr; i--)
+        e[i] = e[i - 1];
+    e[i] = (struct e820_entry){addr, size, type};
+}
+
+/* Entries are sorted: where two overlap, the one that is not RAM wins; then neighbours of one kind
+ * are joined. */
+static void tidy_e820(void)
+{
+    struct e820_entry *e = boot_info.e820;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i + 1 < boot_info.nr_e820; i++) {
+        uint64_t end = e[i].addr + e[i].size, cut;
+
+        if (end <= e[i + 1].addr)
+            continue;
+        if (e[i].type ==
+            E820_RAM) { /* what lies behind the hole of i+1 comes back as an entry of its own */
+            uint64_t hole_end = e[i + 1].addr + e[i + 1].size;
+
+            e[i].size = e[i + 1].addr - e[i].addr;
+            if (end > hole_end)
+                add_e820(hole_end, end - hole_end, E820_RAM);
+        } else {
+            cut = MIN(end - e[i + 1].addr, e[i + 1].size);
+            e[i + 1].addr += cut;
+            e[i + 1].size -= cut;
+        }
+    }
+    for (unsigned i = 0; i < boot_info.nr_e820; i++) {
+        if (!e[i].size)
+            continue;
+        if (n && e[n - 1].type == e[i].type && e[n - 1].addr + e[n - 1].size == e[i].addr)
+            e[n - 1].size += e[i].size;
+        else
+            e[n++] = e[i];
+    }
+    boot_info.nr_e820 = n;
+}
+
+/* --- Multiboot 1
+ * --------------------------------------------------------------------------------------------------
+ */
+static void parse_mb1(const struct mb1_info *mbi)
+{
+    if (mbi->flags & MB1_NAME)
+        copy_string(boot_info.loader, sizeof(boot_info.loader), low(mbi->loader_name));
+    if (mbi->flags & MB1_CMDLINE)
+        copy_string(boot_info.cmdline, sizeof(boot_info.cmdline), low(mbi->cmdline));
+    if (mbi->flags & MB1_MMAP) {
+        for (uint32_t pos = 0; pos + sizeof(struct mb1_mmap) <= mbi->mmap_length;) {
+            const struct mb1_mmap *m = low((uint64_t)mbi->mmap_addr + pos);
+
+            add_e820(m->addr, m->len, m->type);
+            if (m->size < sizeof(*m) - 4)
+                break;
+            pos += m->size + 4;
+        }
+    } else if (mbi->flags & MB1_MEM) {
+        add_e820(0, (uint64_t)mbi->mem_lower << 10, E820_RAM);
+        add_e820(0x100000, (uint64_t)mbi->mem_upper << 10, E820_RAM);
+    }
+    if (mbi->flags & MB1_MODS) {
+        const struct mb1_module *mod = low(mbi->mods_addr);
+
+        for (uint32_t i = 0; i < mbi->mods_count && i <= BOOT_MODULES_MAX; i++)
+            add_module(mod[i].start, mod[i].end, mod[i].string ? low(mod[i].string) : "");
+    }
+}
+
+/* --- Multiboot 2
+ * --------------------------------------------------------------------------------------------------
+ */
+static uint32_t efi_to_e820(uint32_t efi_type, uint64_t attributes)
+{
+    switch (efi_type) {
+    case 1: /* loader code and data, boot services code and data, conventional memory */
+    case 2:
+    case 3:
+    case 4:
+    case 7:
+        return attributes & 8 ? E820_RAM
+                              : E820_RESERVED; /* write-back cacheable or it is no RAM for us */
+    case 8:
+        return E820_UNUSABLE;
+    case 9:
+        return E820_ACPI;
+    case 10:
+        return E820_NVS;
+    default:
+        return E820_RESERVED;
+    }
+}
+
+static void parse_efi_mmap(const struct mb2_tag *t)
+{
+    const uint32_t *head = (const uint32_t *)(t + 1); /* descriptor size, version */
+    const char *d = (const char *)(head + 2), *end = (const char *)t + t->size;
+
+    if (head[0] < 40)
+        return;
+    for (; d + 40 <= end; d += head[0]) {
+        const uint64_t *q = (const uint64_t *)d; /* type, start, virtual, pages, attributes */
+
+        add_e820(q[1], q[3] << PAGE_SHIFT, efi_to_e820((uint32_t)q[0], q[4]));
+    }
+}
+
+static void parse_mmap_tag(const struct mb2_tag *t)
+{
+    const uint32_t *head = (const uint32_t *)(t + 1); /* entry size, version */
+    const char *d = (const char *)(head + 2), *end = (const char *)t + t->size;
+
+    if (head[0] < 20)
+        return;
+    for (; d + 20 <= end; d += head[0]) {
+        const uint64_t *q = (const uint64_t *)d;
+
+        add_e820(q[0], q[1], (uint32_t)q[2]);
+    }
+}
+
+static void parse_mb2(const uint32_t *mbi)
+{
+    const char *p = (const char *)(mbi + 2), *end = (const char *)mbi + mbi[0];
+    const struct mb2_tag *efi_mmap = NULL;
+
+    while (p + sizeof(struct mb2_tag) <= end) {
+        const struct mb2_tag *t = (const struct mb2_tag *)p;
+        const uint32_t *body = (const uint32_t *)(t + 1);
+
+        if (t->size < sizeof(*t) || t->size > (size_t)(end - p) || t->type == MB2_END)
+            break;
+        switch (t->type) {
+        case MB2_CMDLINE:
+            copy_string(boot_info.cmdline, sizeof(boot_info.cmdline), (const char *)body);
+            break;
+        case MB2_NAME:
+            copy_string(boot_info.loader, sizeof(boot_info.loader), (const char *)body);
+            break;
+        case MB2_MODULE:
+            add_module(body[0], body[1], (const char *)(body + 2));
+            break;
+        case MB2_MMAP:
+            parse_mmap_tag(t);
+            break;
+        case MB2_EFI_MMAP:
+            efi_mmap = t;
+            break;
+        case MB2_EFI64:
+            boot_info.efi = true;
+            boot_efi_system_table = *(const uint64_t *)body;
+            break;
+        case MB2_RSDP_OLD:
+        case MB2_RSDP_NEW: /* a copy of the RSDP: enough for us, but dom0 will want its address
+                              (acpi.c) */
+            memcpy(boot_rsdp_copy, body, MIN(t->size - sizeof(*t), sizeof(boot_rsdp_copy)));
+            break;
+        }
+        p += ROUND_UP(t->size, 8);
+    }
+    if (!boot_info.nr_e820 && efi_mmap)
+        parse_efi_mmap(efi_mmap);
+}
+
+static bool image_is_in_ram(void)
+{
+    for (unsigned i = 0; i < boot_info.nr_e820; i++) {
+        const struct e820_entry *e = &boot_info.e820[i];
+
+        if (e->type == E820_RAM && e->addr <= boot_info.image_start &&
+            e->addr + e->size >= boot_info.image_end)
+            return true;
+    }
+    return false;
+}
+
+void boot_info_init(uint32_t magic, uint64_t info, uint64_t image_start, uint64_t image_end)
+{
+    boot_info.image_start = image_start;
+    boot_info.image_end = image_end;
+    if (magic == MB1_LOADER_MAGIC)
+        parse_mb1(low(info));
+    else if (magic == MB2_LOADER_MAGIC)
+        parse_mb2(low(info));
+    else
+        boot_problem = "not started by a Multiboot loader: there is no memory map and no dom0";
+    strip_file_name(boot_info.cmdline);
+    for (unsigned i = 0; i < boot_info.nr_modules; i++)
+        strip_file_name(boot_info.module[i].cmdline);
+    tidy_e820();
+    if (!image_is_in_ram())
+        boot_problem = "the memory map does not call the hypervisor's own place (2 MiB) RAM";
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CPU features and the control registers each CPU runs with: protection that the CPU has is always
+ * on (NX, SMEP, SMAP, UMIP, WP).
+ *
+ * Invariant: cpu_has is the boot CPU's; a further CPU that lacks something of it does not come up
+ * (smp.c checks).
+ */
+#include <hv/boot_info.h>
+#include <hv/control.h>
+#include <hv/cpumask.h>
+#include <hv/printk.h>
+#include <hv/string.h>
+#include <hv/time.h>
+#include <asm/cpu.h>
+#include <asm/cpufeature.h>
+#include <asm/entry_offsets.h>
+#include <asm/hv_paging.h>
+#include <asm/msr.h>
+#include <xen/sysctl.h>
+
+/* Memory types by PAT index, the same as Xen's: PV guests read the register and live with it. WB WT
+ * UC- UC WC WP UC UC */
+#define PAT_VALUE   0x0000050100070406UL
+#define FMASK_VALUE 0x00077700 /* cleared by SYSCALL: TF IF DF IOPL NT RF VM AC */
+
+struct cpu_features cpu_has;
+static char brand[49];
+
+/* XSAVE components whose state the hypervisor can keep for a guest: x87, SSE, AVX, AVX-512; not
+ * MPX, PKRU, AMX, CET. */
+#define XCR0_KNOWN 0xe7UL
+
+static void detect_xsave(void)
+{
+    struct cpuid_regs d = cpuid_count(13, 0);
+    uint32_t size = 576;
+
+    cpu_has.xcr0_mask = ((uint64_t)d.edx << 32 | d.eax) & XCR0_KNOWN;
+    for (unsigned i = 2; i < 8; i++) {
+        struct cpuid_regs c = cpuid_count(13, i);
+
+        if (cpu_has.xcr0_mask >> i & 1)
+            size = MAX(size, c.ebx + c.eax);
+    }
+    cpu_has.xsave_size = size;
+    cpu_has.xsaveopt = cpuid_count(13, 1).eax & 1;
+}
+
+static void detect_brand(uint32_t max_extended)
+{
+    uint32_t *out = (uint32_t *)brand;
+
+    if (max_extended < 0x80000004)
+        return;
+    for (unsigned i = 0; i < 3; i++) {
+        struct cpuid_regs r = cpuid_count(0x80000002 + i, 0);
+
+        memcpy(out + 4 * i, &r, 16);
+    }
+}
+
+struct smap_patch {
+    uint64_t at, stac;
+};
+extern struct smap_patch _smap_patch_start[], _smap_patch_end[];
+
+/* Places that open and close user memory are three-byte NOPs in the image; with SMAP they become
+ * STAC and CLAC. */
+static void patch_smap(void)
+{
+    for (struct smap_patch *p = _smap_patch_start; p < _smap_patch_end; p++) {
+        uint8_t *code = (uint8_t *)p->at;
+
+        code[0] = 0x0f;
+        code[1] = 0x01;
+        code[2] = p->stac ? 0xcb : 0xca;
+    }
+}
+
+void cpu_features_init(void)
+{
+    struct cpuid_regs v = cpuid_count(0, 0), l1 = cpuid_count(1, 0), l7 = {0}, e1 = {0}, e7 = {0},
+                      e8 = {0};
+    uint32_t max_extended = cpuid_count(0x80000000, 0).eax;
+
+    cpu_has.max_leaf = v.eax;
+    if (v.eax >= 7)
+        l7 = cpuid_count(7, 0);
+    if (max_extended >= 0x80000001)
+        e1 = cpuid_count(0x80000001, 0);
+    if (max_extended >= 0x80000007)
+        e7 = cpuid_count(0x80000007, 0);
+    if (max_extended >= 0x80000008)
+        e8 = cpuid_count(0x80000008, 0);
+    detect_brand(max_extended);
+
+    cpu_has.amd = v.ebx == 0x68747541 || v.ebx == 0x6f677948; /* "Auth", "Hygo" */
+    cpu_has.phys_bits = e8.eax & 0xff ? e8.eax & 0xff : 36;
+    cpu_has.nx = e1.edx >> 20 & 1;
+    cpu_has.smep = l7.ebx >> 7 & 1;
+    cpu_has.smap = l7.ebx >> 20 & 1;
+    cpu_has.umip = l7.ecx >> 2 & 1;
+    cpu_has.fsgsbase = l7.ebx & 1;
+    cpu_has.xsave = (l1.ecx >> 26 & 1) && v.eax >= 13;
+    cpu_has.x2apic = l1.ecx >> 21 & 1;
+    cpu_has.tsc_deadline = l1.ecx >> 24 & 1;
+    cpu_has.sysenter = l1.edx >> 11 & 1;
+    cpu_has.invariant_tsc = e7.edx >> 8 & 1;
+    cpu_has.arat = v.eax >= 6 && (cpuid_count(6, 0).eax >> 2 & 1);
+    if (cpu_has.xsave)
+        detect_xsave();
+    if (!cpu_has.xsave_size)
+        cpu_has.xsave_size = 512;
+
+    cpu_has.featureset[0] = l1.edx;
+    cpu_has.featureset[1] = l1.ecx;
+    cpu_has.featureset[2] = e1.edx;
+    cpu_has.featureset[3] = e1.ecx;
+    cpu_has.featureset[4] = cpu_has.xsave ? cpuid_count(13, 1).eax : 0;
+    cpu_has.featureset[5] = l7.ebx;
+    cpu_has.featureset[6] = l7.ecx;
+    cpu_has.featureset[7] = e7.edx;
+    if (cpu_has.smap)
+        patch_smap();
+}
+
+bool cpu_matches_boot(void)
+{
+    const uint32_t osxsave = 1u << 27; /* follows CR4 */
+    struct cpuid_regs l1 = cpuid_count(1, 0), e1 = cpuid_count(0x80000001, 0), l7 = {0};
+
+    if (cpu_has.max_leaf >= 7)
+        l7 = cpuid_count(7, 0);
+    return !(cpu_has.featureset[0] & ~l1.edx) && !(cpu_has.featureset[1] & ~(l1.ecx | osxsave)) &&
+           !(cpu_has.featureset[2] & ~e1.edx) && !(cpu_has.featureset[5] & ~l7.ebx);
+}
+
+uint64_t cpu_cr4(void)
+{
+    uint64_t cr4 = 0x20 /* PAE */ | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE;
+
+    if (cpu_has.smep)
+        cr4 |= CR4_SMEP;
+    if (cpu_has.smap)
+        cr4 |= CR4_SMAP;
+    if (cpu_has.umip)
+        cr4 |= CR4_UMIP;
+    if (cpu_has.fsgsbase)
+        cr4 |= CR4_FSGSBASE;
+    if (cpu_has.xsave)
+        cr4 |= CR4_OSXSAVE;
+    return cr4;
+}
+
+extern char entry_sysenter[];
+
+void cpu_setup(void)
+{
+    unsigned cpu = this_cpu_id();
+    uint64_t stub = percpu_va(cpu, PERCPU_STUB_PAGE);
+
+    write_cr0((read_cr0() | CR0_WP | CR0_NE | CR0_MP) & ~(uint64_t)(CR0_TS | CR0_AM | 4 /* EM */));
+    write_cr4(cpu_cr4());
+    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (cpu_has.nx ? EFER_NXE : 0));
+    wrmsr(MSR_PAT, PAT_VALUE);
+    wrmsr(MSR_STAR, (uint64_t)GUEST_CS32 << 48 | (uint64_t)HV_CS << 32);
+    wrmsr(MSR_LSTAR, stub);
+    wrmsr(MSR_CSTAR, stub + 64); /* hypervisor.lds, entry.S: the second entry of the stub page */
+    wrmsr(MSR_FMASK, FMASK_VALUE);
+    if (cpu_has.sysenter) {
+        wrmsr_safe(MSR_SYSENTER_CS, HV_CS);
+        wrmsr_safe(MSR_SYSENTER_ESP, (uint64_t)cpu_top() + UREGS_hw_end);
+        wrmsr_safe(MSR_SYSENTER_EIP, (uint64_t)entry_sysenter);
+    }
+    if (cpu_has.xsave)
+        __asm__ volatile("xsetbv" ::"c"(0), "a"(1), "d"(0));
+    __asm__ volatile("mov %0, %%dr7" ::"r"(0x400UL));
+}
+
+void cpu_print(void)
+{
+    static const char *const name[] = {"NX",     "SMEP",         "SMAP",
+                                       "UMIP",   "FSGSBASE",     "XSAVE",
+                                       "x2APIC", "TSC-deadline", "invariant-TSC"};
+    const bool has[] = {cpu_has.nx,     cpu_has.smep,         cpu_has.smap,
+                        cpu_has.umip,   cpu_has.fsgsbase,     cpu_has.xsave,
+                        cpu_has.x2apic, cpu_has.tsc_deadline, cpu_has.invariant_tsc};
+    char list[160];
+    int n = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(name); i++)
+        if (has[i])
+            n += snprintf(list + n, sizeof(list) - n, " %s", name[i]);
+    pr_info("CPU: %s:%s\n", brand[0] ? brand : "x86-64", n ? list : " no extensions used");
+}
+
+/* --- topology, for sysctl physinfo and cputopoinfo
+ * -------------------------------------------------------------------- */
+/* Bits of the APIC id that number threads in a core, and threads in a package. */
+static void topology_bits(unsigned *smt, unsigned *package)
+{
+    *smt = *package = 0;
+    if (cpu_has.max_leaf >= 11 && cpuid_count(11, 0).ebx) {
+        for (unsigned i = 0; i < 4; i++) {
+            struct cpuid_regs r = cpuid_count(11, i);
+            unsigned type = r.ecx >> 8 & 0xff;
+
+            if (!type)
+                break;
+            if (type == 1)
+                *smt = r.eax & 31;
+            *package = r.eax & 31;
+        }
+        return;
+    }
+    if (cpu_has.featureset[0] >> 28 & 1) { /* HTT: logical processors in a package */
+        unsigned n = cpuid_count(1, 0).ebx >> 16 & 0xff;
+
+        while (1u << *package < n)
+            ++*package;
+    }
+}
+
+unsigned cpu_core_id(unsigned cpu)
+{
+    unsigned smt, package;
+
+    topology_bits(&smt, &package);
+    return (cpu_data[cpu]->apic_id & ((1u << package) - 1)) >> smt;
+}
+
+unsigned cpu_socket_id(unsigned cpu)
+{
+    unsigned smt, package;
+
+    topology_bits(&smt, &package);
+    return cpu_data[cpu]->apic_id >> package;
+}
+
+/* Threads and cores as they really came up, not as the CPU could have had. */
+void arch_physinfo(struct xen_sysctl_physinfo *pi)
+{
+    unsigned threads = 0, in_socket = 0;
+
+    for (unsigned c = 0; c < nr_cpus; c++) {
+        if (cpu_socket_id(c) != cpu_socket_id(0))
+            continue;
+        in_socket++;
+        if (cpu_core_id(c) == cpu_core_id(0))
+            threads++;
+    }
+    pi->threads_per_core = MAX(threads, 1u);
+    pi->cores_per_socket = MAX(in_socket / pi->threads_per_core, 1u);
+    pi->cpu_khz = tsc_khz();
+    memcpy(pi->hw_cap, cpu_has.featureset, sizeof(pi->hw_cap));
+}

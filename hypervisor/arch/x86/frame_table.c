@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the firmware's memory map to the frame table, the machine-to-physical table and the first
+ * free frames.
+ *
+ * Interface: frames_init, mfn_is_ram, frame_of, frame_mfn, max_ram_mfn (hv/frame.h);
+ * boot_alloc_frames. Both tables are sparse: only stretches of 256 MiB (frame table) or 1 GiB (M2P)
+ * that contain RAM have memory behind them, in 2 MiB pieces. Only frames of E820_RAM at or above 1
+ * MiB are RAM; below is the firmware's, the trampoline's, and dom0's to map. Written at boot, by
+ * one CPU; read-only after.
+ */
+#include <hv/boot_info.h>
+#include <hv/frame_priv.h>
+#include <hv/domain.h>
+#include <hv/printk.h>
+#include <hv/string.h>
+#include <asm/page.h>
+#include <asm/pv.h>
+#include <asm/pv_mm.h>
+
+#define LOW_END      (1UL << 20)
+#define CHUNK        (2UL << 20)
+#define CHUNK_FRAMES (CHUNK >> PAGE_SHIFT)
+#define FT_PER_CHUNK \
+    (CHUNK /         \
+     sizeof(struct frame)) /* frames described by a chunk of the frame table: 256 MiB of RAM */
+#define M2P_PER_CHUNK (CHUNK / sizeof(uint64_t)) /* … of the M2P: 1 GiB of RAM */
+#define MAX_FRAMES    (1UL << 32)                /* frame numbers are 32 bits: 16 TiB */
+#define MAX_RANGES    (BOOT_E820_MAX + 2 * BOOT_MODULES_MAX + 4)
+
+static uint64_t present[MAX_FRAMES / FT_PER_CHUNK / 64]; /* stretches with a piece of frame table */
+static uint32_t
+    m2p_chunk[MAX_FRAMES / M2P_PER_CHUNK]; /* first frame of each piece of M2P, 0: none */
+static uint64_t max_frame;
+
+static struct range {
+    uint64_t start, end; /* bytes, page-aligned */
+} ranges[MAX_RANGES];    /* RAM that nobody uses yet */
+static unsigned nr_ranges;
+
+bool mfn_is_ram(mfn_t f)
+{
+    return f.m < max_frame && (present[f.m / FT_PER_CHUNK / 64] >> (f.m / FT_PER_CHUNK % 64) & 1) &&
+           (FRAME_TABLE[f.m].flags & FF_RAM);
+}
+
+struct frame *frame_of(mfn_t f)
+{
+    return &FRAME_TABLE[f.m];
+}
+
+mfn_t frame_mfn(const struct frame *f)
+{
+    return mfn(frame_index(f));
+}
+
+mfn_t max_ram_mfn(void)
+{
+    return mfn(max_frame);
+}
+
+mfn_t m2p_chunk_mfn(unsigned i)
+{
+    return i < ARRAY_SIZE(m2p_chunk) && m2p_chunk[i] ? mfn(m2p_chunk[i]) : INVALID_MFN;
+}
+
+static void add_range(uint64_t start, uint64_t end)
+{
+    if (start >= end)
+        return;
+    if (nr_ranges ==
+        MAX_RANGES) { /* firmware maps have a dozen entries; losing one costs memory, not safety */
+        pr_warn("memory map: too many ranges, %#lx-%#lx is not used\n", start, end);
+        return;
+    }
+    ranges[nr_ranges++] = (struct range){start, end};
+}
+
+/* Take [start, end) out of the free ranges. */
+static void reserve(uint64_t start, uint64_t end)
+{
+    unsigned n = nr_ranges;
+
+    start &= PAGE_MASK;
+    end = ROUND_UP(end, PAGE_SIZE);
+    for (unsigned i = 0; i < n; i++) {
+        struct range r = ranges[i];
+
+        if (end <= r.start || start >= r.end)
+            continue;
+        ranges[i].end = MAX(r.start, start); /* may become empty */
+        add_range(MIN(r.end, end), r.end);
+    }
+}
+
+/* Aligned to its size, from the top of the range that ends highest (low: below 4 GiB). */
+static mfn_t boot_take(uint64_t size, bool low)
+{
+    struct range *best = NULL;
+    uint64_t best_at = 0;
+
+    for (unsigned i = 0; i < nr_ranges; i++) {
+        uint64_t end = low ? MIN(ranges[i].end, 1UL << 32) : ranges[i].end;
+        uint64_t at = (end - size) & ~(size - 1);
+
+        if (end < size || at < ranges[i].start || at < best_at)
+            continue;
+        best = &ranges[i];
+        best_at = at;
+    }
+    if (!best)
+        return INVALID_MFN;
+    add_range(best_at + size, best->end);
+    best->end = best_at;
+    return maddr_to_mfn(best_at);
+}
+
+/* Page tables for hv_map_range(): the machine's first gigabytes are what boot code can reach. */
+mfn_t boot_alloc_frames(unsigned order)
+{
+    return boot_take(PAGE_SIZE << order, true);
+}
+
+/* Boot, no guest exists: without these tables there is no hypervisor. */
+static mfn_t table_chunk(const char *what)
+{
+    mfn_t m = boot_take(CHUNK, false);
+
+    if (mfn_eq(m, INVALID_MFN))
+        panic("not enough RAM for the %s: no 2 MiB piece is free", what);
+    return m;
+}
+
+static void map_chunk(const char *what, uint64_t va, mfn_t m, uint64_t flags)
+{
+    int rc = hv_map_range(va, m, CHUNK_FRAMES, flags);
+
+    if (rc)
+        panic("cannot map the %s at %#lx: error %d", what, va, rc);
+}
+
+static void make_frame_table(uint64_t first, uint64_t end)
+{
+    for (uint64_t c = first / FT_PER_CHUNK; c <= (end - 1) / FT_PER_CHUNK; c++) {
+        char *va = (char *)FRAME_TABLE + c * CHUNK;
+
+        if (present[c / 64] >> (c % 64) & 1)
+            continue;
+        map_chunk("frame table", (uint64_t)va, table_chunk("frame table"), PTE_P | PTE_RW | PTE_NX);
+        memset(va, 0, CHUNK);
+        present[c / 64] |= 1UL << (c % 64);
+    }
+}
+
+static void make_m2p(uint64_t first, uint64_t end)
+{
+    for (uint64_t c = first / M2P_PER_CHUNK; c <= (end - 1) / M2P_PER_CHUNK; c++) {
+        mfn_t m;
+
+        if (m2p_chunk[c])
+            continue;
+        m = table_chunk("machine-to-physical table");
+        m2p_chunk[c] = m.m;
+        map_chunk("machine-to-physical table", VA_RW_M2P + c * CHUNK, m, PTE_P | PTE_RW | PTE_NX);
+        map_chunk("machine-to-physical table", VA_RO_M2P + c * CHUNK, m, PTE_P | PTE_USER | PTE_NX);
+        memset((char *)VA_RW_M2P + c * CHUNK, 0xff, CHUNK);
+    }
+}
+
+/* The M2P's frames are DOMID_XEN's, and nothing but readable: dom0's tools map them
+ * (XENMEM_machphys_mfn_list). */
+static void show_m2p(void)
+{
+    for (unsigned c = 0; c < ARRAY_SIZE(m2p_chunk); c++) {
+        for (uint64_t n = m2p_chunk[c]; n && n < m2p_chunk[c] + CHUNK_FRAMES; n++) {
+            struct frame *f = &FRAME_TABLE[n];
+
+            f->flags = FF_RAM | FF_HV;
+            f->owner = DOMID_XEN;
+            f->type = TYPE_WORD(FT_NONE) | TYPE_VALID | 1;
+            f->ref = REF_ALLOCATED | 1;
+        }
+    }
+}
+
+void frames_init(void)
+{
+    const struct boot_info *b = &boot_info;
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < b->nr_e820; i++) {
+        const struct e820_entry *e = &b->e820[i];
+        uint64_t start = MAX(ROUND_UP(e->addr, PAGE_SIZE), LOW_END);
+        uint64_t end = MIN((e->addr + e->size) & PAGE_MASK, MAX_FRAMES << PAGE_SHIFT);
+
+        if (e->type != E820_RAM || start >= end)
+            continue;
+        add_range(start, end);
+        total += (end - start) >> PAGE_SHIFT;
+        max_frame = MAX(max_frame, end >> PAGE_SHIFT);
+    }
+    reserve(b->image_start, b->image_end);
+    for (unsigned i = 0; i < b->nr_modules; i++)
+        reserve(b->module[i].start, b->module[i].start + b->module[i].size);
+
+    for (unsigned i = 0; i < b->nr_e820; i++) {
+        const struct e820_entry *e = &b->e820[i];
+        uint64_t start = MAX(ROUND_UP(e->addr, PAGE_SIZE), LOW_END);
+        uint64_t end = MIN((e->addr + e->size) & PAGE_MASK, MAX_FRAMES << PAGE_SHIFT);
+
+        if (e->type != E820_RAM || start >= end)
+            continue;
+        make_frame_table(start >> PAGE_SHIFT, end >> PAGE_SHIFT);
+        make_m2p(start >> PAGE_SHIFT, end >> PAGE_SHIFT);
+        for (uint64_t n = start >> PAGE_SHIFT; n < end >> PAGE_SHIFT; n++)
+            FRAME_TABLE[n].flags = FF_RAM | FF_DIRTY;
+    }
+    show_m2p();
+    page_alloc_set_total(total);
+    page_alloc_start();
+    for (unsigned i = 0; i < nr_ranges; i++)
+        if (ranges[i].start < ranges[i].end)
+            page_alloc_add(ranges[i].start >> PAGE_SHIFT, ranges[i].end >> PAGE_SHIFT);
+    pr_info("memory: %lu MiB of RAM, %lu MiB free\n", total >> 8, frames_free() >> 8);
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypervisor's own page tables: slots 256…271 of every L4.
+ *
+ * Invariant: the L3 pages of all slots we use exist from boot on, so a guest L4 filled once
+ * (hv_fill_guest_l4) never goes stale; the tables below them only grow. No mapping is both writable
+ * and executable. A present entry is never changed to another frame here (windows are, by their
+ * users, on their own CPU); removing one flushes every CPU. Lock: paging_lock, over growth of the
+ * tables and the two windows through which tables outside the image are reached.
+ */
+#include <hv/boot_info.h>
+#include <hv/frame.h>
+#include <hv/lock.h>
+#include <hv/printk.h>
+#include <hv/string.h>
+#include <asm/cpufeature.h>
+#include <asm/hv_paging.h>
+#include <asm/msr.h>
+
+#define SLOT_FIRST 256
+#define SLOTS      16
+#define POOL_PAGES 96
+
+extern char _image_start[], _stub_start[], _etext[], _erodata[], _edata[], _end[];
+
+static uint64_t root[512] __aligned_page;            /* the idle L4 */
+static uint64_t l3_table[SLOTS][512] __aligned_page; /* of every slot used */
+static uint64_t percpu_l2[512] __aligned_page;       /* 1 GiB at VA_PERCPU */
+static uint64_t fixmap_l1[512] __aligned_page;
+static uint64_t *percpu_l1s[MAX_CPUS];
+static uint8_t pool[POOL_PAGES][PAGE_SIZE] __aligned_page;
+static uint8_t zero_page[PAGE_SIZE] __aligned_page;
+static unsigned pool_used;
+static uint64_t ioremap_next = VA_IOREMAP;
+static spinlock_t paging_lock = SPINLOCK_INIT;
+
+uint64_t image_va_to_maddr(const void *p)
+{
+    return (uint64_t)p - VA_IMAGE;
+}
+
+mfn_t idle_l4(void)
+{
+    return maddr_to_mfn(image_va_to_maddr(root));
+}
+
+void hv_fill_guest_l4(uint64_t *l4)
+{
+    memcpy(l4 + SLOT_FIRST, root + SLOT_FIRST, SLOTS * sizeof(*l4));
+}
+
+void *hv_boot_page(void)
+{
+    if (pool_used < POOL_PAGES)
+        return pool[pool_used++];
+    return heap_alloc_pages(0);
+}
+
+/* A page for a table: from the pool, later any frame (it needs no address of its own). ~0: none. */
+static uint64_t table_alloc(void)
+{
+    mfn_t f;
+
+    if (pool_used < POOL_PAGES)
+        return image_va_to_maddr(pool[pool_used++]);
+    f = alloc_frames(NULL, 0, 0);
+    return mfn_eq(f, INVALID_MFN) ? ~0UL : mfn_to_maddr(f);
+}
+
+/* Reach a table: inside the image directly, else through window `w` of the fixmap. paging_lock
+ * held. */
+static uint64_t *table_reach(uint64_t maddr, unsigned w)
+{
+    uint64_t va = VA_FIXMAP + (uint64_t)w * PAGE_SIZE;
+
+    if (maddr < boot_info.image_end && maddr >= boot_info.image_start)
+        return (uint64_t *)(VA_IMAGE + maddr);
+    WRITE_ONCE(fixmap_l1[w], maddr | HPTE_RW);
+    invlpg((void *)va); /* also when this CPU did not change it: another may have */
+    return (uint64_t *)va;
+}
+
+/* The table below entry e, made if it is not there. NULL: no memory, or a large page is there. */
+static uint64_t *table_below(uint64_t *e, unsigned w, uint64_t user)
+{
+    uint64_t maddr;
+    bool fresh = !(*e & HPTE_P);
+
+    if (*e & HPTE_PS)
+        return NULL;
+    if (fresh) {
+        maddr = table_alloc();
+        if (maddr == ~0UL)
+            return NULL;
+    } else {
+        maddr = *e & HPTE_ADDR;
+    }
+    uint64_t *t = table_reach(maddr, w);
+    if (fresh) {
+        memset(t, 0, PAGE_SIZE);
+        __atomic_store_n(e, maddr | HPTE_P | HPTE_W | HPTE_A | user, __ATOMIC_RELEASE);
+    }
+    return t;
+}
+
+/* One step of hv_map_range: a 2 MiB page if it fits, else one 4 KiB page. Returns the number of
+ * frames, 0: failed. */
+static uint64_t map_step(uint64_t va, uint64_t maddr, uint64_t nr, uint64_t flags)
+{
+    unsigned slot = (va >> 39 & 511) - SLOT_FIRST;
+    uint64_t user = flags & HPTE_U, *l2, *l1, *e;
+    bool large = nr >= 512 && !((va | maddr) & 0x1fffff);
+
+    l2 = table_below(&l3_table[slot][va >> 30 & 511], 0, user);
+    if (!l2)
+        return 0;
+    e = &l2[va >> 21 & 511];
+    if (large && !flags && ((*e & HPTE_PS) || !(*e & HPTE_P))) {
+        WRITE_ONCE(*e, 0);
+        return 512;
+    }
+    if (large && flags && !(*e & HPTE_P)) {
+        WRITE_ONCE(*e, maddr | flags | HPTE_PS);
+        return 512;
+    }
+    l1 = table_below(e, 1, user);
+    if (!l1)
+        return 0;
+    WRITE_ONCE(l1[va >> 12 & 511], flags ? maddr | flags : 0);
+    return 1;
+}
+
+/* flags 0: unmap. -EINVAL: not in our slots, or would split a large page or run out of memory for
+ * tables. */
+int hv_map_range(uint64_t va, mfn_t first, uint64_t nr_frames, uint64_t pte_flags)
+{
+    uint64_t maddr = mfn_to_maddr(first);
+    unsigned slot = va >> 39 & 511;
+
+    if (slot < SLOT_FIRST || slot >= SLOT_FIRST + SLOTS || !(root[slot] & HPTE_P))
+        return -EINVAL;
+    if (pte_flags && !cpu_has.nx)
+        pte_flags &= ~HPTE_NX;
+    while (nr_frames) {
+        uint64_t done;
+
+        spin_lock(&paging_lock);
+        done = map_step(va, maddr, nr_frames, pte_flags);
+        spin_unlock(&paging_lock);
+        if (!done)
+            return -ENOMEM;
+        va += done << PAGE_SHIFT;
+        maddr += done << PAGE_SHIFT;
+        nr_frames -= done;
+    }
+    if (!pte_flags)
+        tlb_flush_mask(&cpus_online);
+    return 0;
+}
+
+static void *map_window(uint64_t maddr, size_t size, uint64_t flags)
+{
+    uint64_t first = maddr & PAGE_MASK,
+             pages = (ROUND_UP(maddr + size, PAGE_SIZE) - first) >> PAGE_SHIFT, va;
+
+    if (!size || maddr + size < maddr || pages > IOREMAP_SIZE >> PAGE_SHIFT)
+        return NULL;
+    spin_lock(&paging_lock);
+    va = ioremap_next;
+    if (va + (pages << PAGE_SHIFT) > VA_IOREMAP + IOREMAP_SIZE)
+        va = 0;
+    else
+        ioremap_next += pages << PAGE_SHIFT;
+    spin_unlock(&paging_lock);
+    if (!va || hv_map_range(va, maddr_to_mfn(first), pages, flags))
+        return NULL;
+    return (void *)(va + (maddr - first));
+}
+
+void *ioremap(uint64_t maddr, size_t size)
+{
+    return map_window(maddr, size, HPTE_RW | HPTE_PCD | HPTE_PWT);
+}
+
+void *map_firmware(uint64_t maddr, size_t size)
+{
+    return map_window(maddr, size, HPTE_RO);
+}
+
+/* --- per-CPU regions
+ * --------------------------------------------------------------------------------------------------
+ */
+uint64_t *percpu_l1(unsigned cpu)
+{
+    return percpu_l1s[cpu];
+}
+
+uint64_t *map_slot_ptes(unsigned cpu)
+{
+    return percpu_l1s[cpu] + PERCPU_MAP_PAGE;
+}
+
+void *map_slot_va(unsigned cpu)
+{
+    return (void *)percpu_va(cpu, PERCPU_MAP_PAGE);
+}
+
+uint64_t hv_page_maddr(const void *p)
+{
+    return (uint64_t)p >= VA_HEAP ? mfn_to_maddr(virt_to_mfn(p)) : image_va_to_maddr(p);
+}
+
+static uint64_t no_nx(uint64_t flags)
+{
+    return cpu_has.nx ? flags : flags & ~HPTE_NX;
+}
+
+void gdt_slot_set(unsigned i, mfn_t f)
+{
+    unsigned cpu = this_cpu_id();
+    uint64_t e = mfn_eq(f, INVALID_MFN) ? image_va_to_maddr(zero_page) | no_nx(HPTE_RO)
+                                        : mfn_to_maddr(f) | no_nx(HPTE_RW);
+
+    if (percpu_l1s[cpu][PERCPU_GDT_PAGE + i] == e)
+        return;
+    WRITE_ONCE(percpu_l1s[cpu][PERCPU_GDT_PAGE + i], e);
+    invlpg((void *)percpu_va(cpu, PERCPU_GDT_PAGE + i));
+}
+
+/* An LDT page that is not there stays not present: the fault is how it gets mapped. */
+void ldt_slot_set(unsigned i, mfn_t f)
+{
+    unsigned cpu = this_cpu_id();
+    uint64_t e = mfn_eq(f, INVALID_MFN) ? 0 : mfn_to_maddr(f) | no_nx(HPTE_RW);
+
+    if (percpu_l1s[cpu][PERCPU_LDT_PAGE + i] == e)
+        return;
+    WRITE_ONCE(percpu_l1s[cpu][PERCPU_LDT_PAGE + i], e);
+    invlpg((void *)percpu_va(cpu, PERCPU_LDT_PAGE + i));
+}
+
+int hv_paging_cpu_init(unsigned cpu)
+{
+    uint64_t *l1 = hv_boot_page();
+
+    if (!l1)
+        return -ENOMEM;
+    l1[PERCPU_STUB_PAGE] = image_va_to_maddr(_stub_start) | HPTE_RX;
+    for (unsigned i = 0; i < PERCPU_STACK_PAGES; i++) {
+        void *page;
+
+        if (i == 4) /* guard: below the main stack, above the IST ones */
+            continue;
+        page = hv_boot_page();
+        if (!page)
+            return -ENOMEM;
+        l1[PERCPU_STACK_PAGE + i] = hv_page_maddr(page) | no_nx(HPTE_RW);
+    }
+    for (unsigned i = 0; i < 16; i++)
+        l1[PERCPU_GDT_PAGE + i] = image_va_to_maddr(zero_page) | no_nx(HPTE_RO);
+    percpu_l1s[cpu] = l1;
+    WRITE_ONCE(percpu_l2[cpu], hv_page_maddr(l1) | HPTE_P | HPTE_W | HPTE_A);
+    return 0;
+}
+
+/* --- boot
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+static void map_image_part(const char *start, const char *end, uint64_t flags)
+{
+    for (const char *p = start; p < end; p += PAGE_SIZE)
+        if (!map_step((uint64_t)p, image_va_to_maddr(p), 1, no_nx(flags)))
+            panic("no page table for the image"); /* boot: the pool is sized for it */
+}
+
+void hv_paging_init(void)
+{
+    uint64_t *l2;
+
+    for (unsigned i = 0; i < SLOTS; i++)
+        root[SLOT_FIRST + i] =
+            image_va_to_maddr(l3_table[i]) | HPTE_P | HPTE_W | HPTE_A | (i ? 0 : HPTE_U);
+    map_image_part(_image_start, _etext, HPTE_RX);
+    map_image_part(_etext, _erodata, HPTE_RO);
+    map_image_part(_erodata, _end, HPTE_RW);
+
+    l2 = table_below(&l3_table[3][VA_FIXMAP >> 30 & 511], 0, 0);
+    l2[VA_FIXMAP >> 21 & 511] = image_va_to_maddr(fixmap_l1) | HPTE_P | HPTE_W | HPTE_A;
+    l3_table[3][VA_PERCPU >> 30 & 511] = image_va_to_maddr(percpu_l2) | HPTE_P | HPTE_W | HPTE_A;
+    if (hv_paging_cpu_init(0))
+        panic("no memory for the boot CPU's stack"); /* boot: the pool is sized for it */
+    write_cr3(image_va_to_maddr(root));
+}

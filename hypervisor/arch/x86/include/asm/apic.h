@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The local APIC of this CPU, in xAPIC or x2APIC mode. */
+#ifndef ASM_APIC_H
+#define ASM_APIC_H
+
+#include <hv/types.h>
+
+/* Vectors 0xf0 and up are the hypervisor's own; 0x20 … 0xef are for devices (irq.c). Higher is more
+ * urgent. */
+enum own_vector {
+    VECTOR_TIMER = 0xf8,
+    VECTOR_EVENT = 0xf9,
+    VECTOR_CALL = 0xfa,
+    VECTOR_TLB = 0xfb,
+    VECTOR_APIC_ERROR = 0xfe,
+    VECTOR_SPURIOUS = 0xff
+};
+
+void apic_init(void);     /* boot CPU: find and choose the mode */
+void apic_cpu_init(void); /* each CPU */
+uint32_t apic_id(void);
+bool apic_is_x2apic(void);
+void apic_eoi(void);
+void apic_send_ipi(uint32_t apic_id, unsigned vector);
+void apic_send_nmi(uint32_t apic_id);
+void apic_send_init(uint32_t apic_id);
+void apic_send_startup(uint32_t apic_id, unsigned page);
+/* One-shot count-down timer at bus clock; 0 stops it. */
+void apic_timer_set(uint32_t count);
+uint32_t apic_timer_count(void);
+void apic_timer_mode(bool tsc_deadline);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* What this machine's CPUs can do, as far as the hypervisor itself cares; filled once by cpu.c on
+ * the boot CPU. */
+#ifndef ASM_CPUFEATURE_H
+#define ASM_CPUFEATURE_H
+
+#include <hv/types.h>
+
+struct cpu_features {
+    bool nx, smep, smap, umip, fsgsbase, xsave, xsaveopt, x2apic, tsc_deadline, sysenter,
+        invariant_tsc, syscall32, arat;
+    bool amd; /* AMD or Hygon: segment bases survive loading a null selector */
+    uint8_t phys_bits;
+    uint32_t max_leaf;
+    uint32_t xsave_size; /* bytes for every state component in xcr0_mask */
+    uint64_t xcr0_mask;  /* components a guest may enable */
+    uint32_t
+        featureset[8]; /* 1d 1c e1d e1c Da1 7b0 7c0 e7d, the words of sysctl physinfo's hw_cap */
+};
+extern struct cpu_features cpu_has;
+
+struct cpu;
+void cpu_features_init(
+    void); /* boot CPU, while text is still writable: also patches STAC/CLAC in */
+void cpu_setup(
+    void); /* each CPU: control registers, EFER, SYSCALL entry points. After gdt_cpu_load() */
+uint64_t cpu_cr4(void);      /* what CR4 holds while no guest asks for more */
+bool cpu_matches_boot(void); /* a further CPU: it has all that the boot CPU has */
+void cpu_print(void);
+
+/* gdt.c */
+int gdt_cpu_init(unsigned cpu,
+                 struct cpu *c); /* allocate and fill; before gdt_cpu_load on that CPU */
+void gdt_cpu_load(struct cpu *c);
+
+#endif

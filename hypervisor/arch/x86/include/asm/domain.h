@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine's part of a domain and of a vCPU: PV page tables, descriptor tables, callbacks, FPU. */
+#ifndef ASM_DOMAIN_H
+#define ASM_DOMAIN_H
+
+#include <hv/types.h>
+#include <hv/lock.h>
+#include <hv/cpumask.h>
+
+struct e820_entry; /* hv/boot_info.h */
+struct pirq_map; /* arch/x86/irq.c */
+
+struct arch_domain {
+    spinlock_t mmu_lock;         /* page-table edits of this domain */
+    cpumask_t dirty_cpus;        /* CPUs whose TLB may hold its translations (a_cpumask_*) */
+    struct pirq_map *pirqs;      /* dom0's interrupts; NULL: none */
+    bool iomem_all;              /* may map MMIO (dom0), except the hypervisor's own devices */
+    uint64_t relinquish_cursor;
+    struct domain *reap_next;    /* frame_owner.c: domain_put()s owed */
+    unsigned reap_count;
+    struct e820_entry *e820;     /* XENMEM_set_memory_map; d->lock */
+    unsigned nr_e820;
+};
+
+/* An exception or callback to be delivered at the next exit: what create_bounce_frame pushes and where it jumps. */
+struct trap_bounce {
+    bool pending;
+    uint8_t flags;               /* TBF_* */
+    uint32_t error_code;
+    uint16_t cs;
+    uint64_t eip;
+};
+#define TBF_ERROR_CODE 1         /* push error_code */
+#define TBF_INTERRUPT  2         /* mask events (evtchn_upcall_mask) on delivery */
+#define TBF_FAILSAFE   4         /* the failsafe callback: segment selectors are pushed */
+
+#define FIRST_RESERVED_GDT_PAGE 14
+
+struct arch_vcpu {
+    struct cpu_user_regs regs;   /* while it does not run */
+
+    /* page tables; CR3 values are made of these */
+    mfn_t guest_table;           /* kernel L4, type reference held; INVALID_MFN: none */
+    mfn_t guest_table_user;      /* user L4 */
+    bool user_mode;              /* runs on guest_table_user (guest user), else guest kernel */
+    /* in page_type/va_mapping: lazily flushed */
+    bool need_tlb_flush;
+    uint32_t table_debt[4];      /* frames of tables left half taken apart by this vCPU, 0: none (page_type.c) */
+
+    /* callbacks and traps (callback.c) */
+    struct trap_info *traps;     /* [256], heap page */
+    struct trap_bounce bounce;
+    uint64_t event_callback, failsafe_callback, syscall_callback, syscall32_callback, sysenter_callback, nmi_callback;
+    bool syscall_masks_events, failsafe_masks_events, sysenter_masks_events, syscall32_masks_events;
+    uint64_t kernel_ss, kernel_sp;   /* stack_switch */
+    uint16_t syscall32_cs, sysenter_cs;
+
+    /* virtual control state (priv_op_*.c) */
+    uint64_t cr2;                /* in vcpu_info->arch.cr2 for the guest */
+    uint64_t ctrlreg_cr0_ts;     /* guest set TS (fpu_taskswitch) */
+    uint64_t cr4_guest;
+    uint64_t dr[8];
+    unsigned iopl;
+    uint64_t iobmp;              /* guest address of an I/O bitmap */
+    unsigned iobmp_limit;
+
+    /* segments */
+    uint64_t fs_base, gs_base_kernel, gs_base_user;  /* while not running */
+    uint16_t ds, es, fs, gs;
+
+    /* descriptor tables (descriptor.c) */
+    mfn_t gdt_frame[16];         /* FIRST_RESERVED_GDT_PAGE of them are the guest's; FT_SEGDESC references held */
+    unsigned gdt_entries;
+    uint64_t ldt_base;
+    unsigned ldt_entries;
+    mfn_t ldt_frame[16];         /* mapped lazily on fault */
+
+    /* FPU (fpu.c) */
+    void *xsave;                 /* area of xsave_size bytes, 64-byte aligned */
+    uint64_t xcr0, xcr0_accum;
+    bool fpu_initialised;
+};
+
+#endif

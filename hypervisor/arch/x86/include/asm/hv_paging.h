@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypervisor's own page tables: what lies where in slot 259, and the parts of it that other
+ * rooms fill.
+ *
+ *   VA_IMAGE + 2 MiB        the image (physical 2 MiB): text RX, rodata R, data RW+NX
+ *   VA_FIXMAP               one page table of windows for hv_paging.c itself
+ *   VA_PERCPU + cpu * 2 MiB one page table for each CPU: entry stub, stack, GDT and LDT windows,
+ * map_frame slots VA_IOREMAP … +1 GiB     device registers and firmware tables, handed out in
+ * order, for ever
+ *
+ * A window whose PTE changes is flushed (invlpg) on the CPU that uses it by whoever changes it.
+ */
+#ifndef ASM_HV_PAGING_H
+#define ASM_HV_PAGING_H
+
+#define IMAGE_PHYS 0x200000
+
+#define PERCPU_SHIFT       21
+#define PERCPU_STUB_PAGE   0 /* RX: SYSCALL entry, the same frame on every CPU */
+#define PERCPU_STACK_PAGE  8 /* 8 pages: NMI, #DF, #MC, #DB stacks, guard, 3 pages of main stack */
+#define PERCPU_STACK_PAGES 8
+#define PERCPU_GDT_PAGE    16 /* 16 pages: 0…13 the guest's, 14 ours, 15 zero */
+#define PERCPU_LDT_PAGE    32 /* 16 pages */
+#define PERCPU_MAP_PAGE    64 /* map_frame slots */
+#define MAP_SLOTS          64
+
+#ifndef __ASSEMBLER__
+#include <asm/pv.h>
+
+#define VA_FIXMAP    (VA_IMAGE + 0x10000000UL)
+#define VA_PERCPU    (VA_IMAGE + 0x40000000UL)
+#define VA_IOREMAP   (VA_IMAGE + 0x80000000UL)
+#define IOREMAP_SIZE 0x40000000UL
+
+/* PTE bits of the hypervisor's own mappings */
+#define HPTE_P    0x1UL
+#define HPTE_W    0x2UL
+#define HPTE_U    0x4UL
+#define HPTE_PWT  0x8UL
+#define HPTE_PCD  0x10UL
+#define HPTE_A    0x20UL
+#define HPTE_D    0x40UL
+#define HPTE_PS   0x80UL
+#define HPTE_NX   0x8000000000000000UL
+#define HPTE_ADDR 0x000ffffffffff000UL
+#define HPTE_RW   (HPTE_P | HPTE_W | HPTE_A | HPTE_D | HPTE_NX)
+#define HPTE_RO   (HPTE_P | HPTE_A | HPTE_NX)
+#define HPTE_RX   (HPTE_P | HPTE_A)
+
+static inline uint64_t percpu_va(unsigned cpu, unsigned page)
+{
+    return VA_PERCPU + ((uint64_t)cpu << PERCPU_SHIFT) + ((uint64_t)page << PAGE_SHIFT);
+}
+/* The 64 PTEs behind map_frame()'s slots of a CPU, and the address of the first slot. */
+uint64_t *map_slot_ptes(unsigned cpu);
+void *map_slot_va(unsigned cpu);
+/* Where the LDT of this CPU's guest is seen: a #PF in [it, +64 KiB) means that an LDT page is not
+ * mapped yet. */
+static inline uint64_t ldt_window_va(unsigned cpu)
+{
+    return percpu_va(cpu, PERCPU_LDT_PAGE);
+}
+static inline uint64_t gdt_window_va(unsigned cpu)
+{
+    return percpu_va(cpu, PERCPU_GDT_PAGE);
+}
+
+/* Boot: build the permanent tables and go onto them (boot CPU); the window and stack of one more
+ * CPU (-ENOMEM). */
+void hv_paging_init(void);
+int hv_paging_cpu_init(unsigned cpu);
+/* The page table of a CPU's region: 512 entries. */
+uint64_t *percpu_l1(unsigned cpu);
+/* Map firmware tables or other memory that is not the allocator's, write-back, for ever; NULL: out
+ * of room. */
+void *map_firmware(uint64_t maddr, size_t size);
+/* A zeroed page of the hypervisor's: from the boot pool until the heap is there. NULL: none. */
+void *hv_boot_page(void);
+uint64_t image_va_to_maddr(const void *p);
+uint64_t hv_page_maddr(const void *p); /* of a page from hv_boot_page(), in the image or the heap */
+#endif
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seams inside arch/x86 and between it and common/: who calls whom.
+ *
+ * machine (arch/x86) → pv:      traps.c hands over what a guest's instruction raised
+ * pv, common → machine:         address spaces, TLB, GDT slots
+ * common → pv:                  exit path delivers exceptions and events; grants edit PTEs; dom0 is built
+ */
+#ifndef ASM_PV_H
+#define ASM_PV_H
+
+#include <hv/types.h>
+#include <hv/vcpu.h>
+#include <hv/cpumask.h>
+#include <hv/frame.h>
+
+/* --- entry.S and traps.c (machine) call these ------------------------------------------------------------------------- */
+/* SYSCALL from guest kernel mode: regs->rax is the number, rdi rsi rdx r10 r8 r9 the arguments; result to rax. pv/hypercall.c */
+void pv_hypercall(struct cpu_user_regs *regs);
+/* SYSCALL from guest user mode: switch to kernel mode and bounce to syscall_callback. pv/callback.c */
+void pv_syscall_bounce(struct cpu_user_regs *regs, bool compat32);
+/* `int n` or CPU exception raised by guest code; decides on emulation (#GP: priv_op; #PF: ro_fault), else injects. pv/guest_trap.c */
+void pv_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2_or_dr6);
+/* #PF in guest context: true if it was handled (emulated page-table write, spurious, LDT mapping). pv/ro_fault.c (mm) */
+bool pv_handle_page_fault(struct cpu_user_regs *regs, uint64_t cr2);
+/* #PF in hypervisor context below HV_VIRT_START … or in the LDT window: true if it was fixed and the access can be retried. */
+bool pv_handle_hv_page_fault(uint64_t cr2, uint32_t error_code);
+
+/* --- callback.c (core) -------------------------------------------------------------------------------------------------------- */
+/* Arrange for an exception to be delivered when the vCPU next returns to its guest. Own vCPU. */
+void pv_inject(struct vcpu *v, unsigned vector, uint32_t error_code);
+void pv_inject_page_fault(struct vcpu *v, uint64_t addr, uint32_t error_code);
+void pv_inject_gp(struct vcpu *v, uint32_t error_code);
+/*
+ * Exit path, interrupts off: turn a pending bounce or event upcall into a frame on the guest's kernel stack. False: the
+ * guest cannot take it and its domain was crashed.
+ */
+bool pv_deliver(struct vcpu *v, struct cpu_user_regs *regs);
+static inline bool guest_kernel_mode(const struct vcpu *v)
+{
+    return !v->arch.user_mode;
+}
+
+/* --- switch.c (machine) --------------------------------------------------------------------------------------------------------- */
+/* Called by schedule(), interrupts off: saves prev (guest_regs(), FPU, segments), loads next, sets current; returns on the same stack. */
+void context_switch(struct vcpu *prev, struct vcpu *next);
+/* Switch between guest kernel and guest user page tables, swapping GS bases. Own vCPU. */
+void pv_toggle_mode(struct vcpu *v);
+/* Reload CR3 (and GDT/LDT slots) of current after its tables changed. */
+void pv_load_cr3(struct vcpu *v);
+/* The state of a vCPU that may be running here, written back to v->arch (getvcpucontext; v paused or current). */
+void vcpu_sync_state(struct vcpu *v);
+void fpu_guest_ts(struct vcpu *v, bool set);            /* fpu_taskswitch */
+bool fpu_handle_nm(struct vcpu *v);                     /* #NM: true if handled (not the guest's TS) */
+int fpu_vcpu_init(struct vcpu *v);
+void fpu_vcpu_destroy(struct vcpu *v);
+int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);        /* XSETBV by a guest; -EINVAL: #GP */
+/* Segment bases of current, in the hardware registers. */
+enum seg_base { SEGB_FS, SEGB_GS_KERNEL, SEGB_GS_USER };
+void seg_base_write(enum seg_base which, uint64_t base);
+uint64_t seg_base_read(enum seg_base which);
+int seg_gs_user_selector(uint16_t sel);                 /* SEGBASE_GS_USER_SEL; -EFAULT */
+
+/* --- tlb.c (machine) --------------------------------------------------------------------------------------------------------------- */
+void tlb_flush_local(void);
+void tlb_flush_local_va(uint64_t va);
+void tlb_flush_mask(const cpumask_t *cpus);             /* returns when all have flushed; includes this CPU if in the set */
+void tlb_flush_mask_va(const cpumask_t *cpus, uint64_t va);
+/*
+ * Page-reuse clock: frame->aux may keep tlb_clock() of the moment a frame lost its last mapping; needs a flush before the
+ * frame gets another type or owner only on CPUs that have not flushed since. (page_type.c)
+ */
+uint32_t tlb_clock(void);
+void tlb_filter(cpumask_t *cpus, uint32_t stamp);       /* drop CPUs that flushed after stamp */
+
+/* --- hv_paging.c (machine): the hypervisor's own tables -------------------------------------------------------------------------------- */
+/* Copy the hypervisor's slots 256…271 into a guest L4 being validated (l4: mapped table). */
+void hv_fill_guest_l4(uint64_t *l4);
+mfn_t idle_l4(void);
+/* Map [maddr, +size) uncached (devices), page-granular; NULL: out of room. For the hypervisor's own use, for ever. */
+void *ioremap(uint64_t maddr, size_t size);
+/* Map/unmap one heap or table page at a fixed hypervisor address (frame table, heap chunks, M2P): flags are PTE flags. */
+int hv_map_range(uint64_t va, mfn_t first, uint64_t nr_frames, uint64_t pte_flags);
+/* The guest-visible GDT of this CPU: page i (0…13) shows `f` (INVALID_MFN: the zero page); the LDT window likewise (0…15). */
+void gdt_slot_set(unsigned i, mfn_t f);
+void ldt_slot_set(unsigned i, mfn_t f);
+void ldt_load(unsigned entries);                        /* LLDT with a limit; 0: null */
+/* Is this frame one that not even dom0 may map (LAPIC, IO-APICs, …)? */
+bool mmio_is_hypervisors(mfn_t f);
+bool msix_table_page(mfn_t f);                          /* read-only for dom0 */
+
+/* --- address-space layout ------------------------------------------------------------------------------------------------------------------ */
+#define VA_RO_M2P      0xffff800000000000UL /* slot 256: read-only to guests: machine_to_phys */
+#define VA_RW_M2P      0xffff808000000000UL /* slot 257: ours */
+#define VA_FRAMETABLE  0xffff810000000000UL /* slot 258 */
+#define VA_IMAGE       0xffff818000000000UL /* slot 259: image, fixmap, device windows, per-CPU slots, stacks (hv_paging.c) */
+#define VA_HEAP        0xffff830000000000UL /* slot 262…: heap page of machine address m is at VA_HEAP + m */
+#define VA_HEAP_END    0xffff850000000000UL
+
+/* --- pv memory (mm) ------------------------------------------------------------------------------------------------------------------------- */
+void m2p_set(mfn_t f, uint64_t pfn);                    /* ~0UL: none */
+uint64_t m2p_get(mfn_t f);
+/* Grants edit single PTEs for their mappings (pv/grant_pte.c). References are the caller's. Return GNTST_*. */
+int pv_grant_map_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonly, bool contains_pte, uint64_t avail_bits);
+int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonly, bool contains_pte, uint64_t new_addr);
+/* (new_addr: for unmap_and_replace, else 0.) The caller flushes after a batch: */
+void pv_grant_flush(struct domain *d);
+/* vCPU state that holds page-table references */
+int pv_set_guest_table(struct vcpu *v, mfn_t l4);       /* takes the type reference; drops the old one */
+int pv_set_guest_table_user(struct vcpu *v, mfn_t l4);  /* INVALID_MFN: none */
+void pv_drop_tables(struct vcpu *v);
+/* Validate a table and keep it so until it is unpinned: 0, -EINVAL, -EBUSY, -HC_RESTART (call again). A builder pins the first L4. */
+int pv_pin_table(struct domain *d, mfn_t m, enum frame_type t);
+int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries);
+void pv_destroy_gdt(struct vcpu *v);
+/* For arch_domain_create, arch_domain_relinquish (again and again until 0: -HC_RESTART), arch_domain_destroy. */
+int pv_domain_init(struct domain *d);
+long pv_relinquish_memory(struct domain *d);
+void pv_domain_destroy(struct domain *d);
+/* What the machine has to add to dom0's command line (ACPI RSDP, …), or NULL. (machine) */
+const char *dom0_extra_cmdline(void);
+/* Build dom0 from boot modules: memory, tables, start_info, vCPU 0's registers. Prints what it does. pv/dom0_*.c */
+int dom0_build(struct domain *d);
+/* What the machine wants added to dom0's command line (acpi_rsdp=…), NULL: nothing. arch/x86/boot */
+const char *dom0_extra_cmdline(void);
+/* Fill a hypercall page (DOMCTL_hypercall_init, dom0's note). */
+void pv_hypercall_page_fill(void *page);
+
+/* --- privileged instruction emulation (core: pv/priv_op_*.c) -------------------------------------------------------------------------------- */
+bool pv_emulate_privileged(struct cpu_user_regs *regs); /* #GP with error 0 in guest kernel or #UD forced-emulation */
+void cpuid_policy(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+bool dom0_io_permitted(struct domain *d, uint16_t port, unsigned bytes);
+
+#endif

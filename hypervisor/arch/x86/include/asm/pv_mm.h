@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between the files of PV memory management: page_type, validate, l1_entry, pt_update,
+ * guest_tables, m2p and their callers. The essay is at the top of pv/page_type.c.
+ *
+ * Lock: "the table's lock" is d->arch.mmu_lock of the table's owner.
+ */
+#ifndef ASM_PV_MM_H
+#define ASM_PV_MM_H
+
+#include <hv/frame_priv.h>
+#include <hv/hypercall.h>
+#include <asm/page.h>
+#include <asm/uaccess.h>
+
+/* --- validate.c: the contents of a table --- */
+/*
+ * Take references for the entries from f->aux on, up to the end. 0, or < 0 with f->aux telling how
+ * far it came
+ * (-HC_RESTART: preempted). The table's lock is held.
+ */
+int validate_table(struct frame *f, enum frame_type t, const struct domain *d);
+/* Drop them from f->aux down to 0. 0 or -HC_RESTART. */
+long devalidate_table(struct frame *f, enum frame_type t);
+int validate_segdesc(struct frame *f); /* descriptor.c */
+
+/* --- l1_entry.c --- */
+/*
+ * Take the references that the present entry e of a table of l1_owner needs, where e names a frame
+ * of pg_owner. 0, -errno, or > 0: flags to be flipped in e before it is written (the mapping is
+ * allowed in that form).
+ */
+long l1e_get(pte_t e, struct domain *l1_owner, struct domain *pg_owner);
+void l1e_put(pte_t e);
+pte_t l1e_adjust(pte_t e); /* what the hardware and the guest will see */
+static inline pte_t l2plus_adjust(pte_t e)
+{
+    return e & PTE_P ? e | PTE_USER : e;
+}
+
+/* --- pt_update.c: one entry of a validated table. The table's lock is held, f typed as t --- */
+struct pt_edit {
+    struct domain *pt_owner, *pg_owner;
+    bool preserve_ad;
+    bool cmpxchg; /* only if the entry is *old (L1) */
+    pte_t old;    /* cmpxchg: in and out; -EAGAIN: it was something else */
+};
+int pt_edit(struct pt_edit *e, struct frame *table, enum frame_type t, unsigned index, pte_t new);
+/* The L1 table and index that map va for v's guest kernel; INVALID_MFN: none. The domain's mmu_lock
+ * is held. */
+mfn_t pt_walk(const struct vcpu *v, uint64_t va, unsigned *index);
+
+/* In a count: Xen's mark of a call that it continues. Ours continue by themselves; guests may set
+ * it all the same. */
+#define COUNT_PREEMPTED (1u << 31)
+
+/* --- page_type.c: debts --- */
+/* Finish what current left half done. 0 or -HC_RESTART. Call first in every handler that types
+ * tables. No lock held. */
+long table_debts_pay(void);
+bool table_debts_any(void);
+
+/* --- guest_tables.c --- */
+/* The domain named by a hypercall: SELF, DOMID_IO, DOMID_XEN or, for the privileged, a guest.
+ * -ESRCH, -EPERM. Put with pg_owner_put. */
+int pg_owner_get(unsigned id, struct domain **out);
+void pg_owner_put(struct domain *d);
+/* A guest's bitmap of vCPUs → the CPUs that may hold their translations. -EFAULT. */
+int vcpumask_to_cpus(uint64_t guest_bitmap, cpumask_t *out);
+
+/* --- m2p.c, frame_table.c --- */
+mfn_t m2p_chunk_mfn(unsigned i); /* first frame of 2 MiB piece i of the M2P; INVALID_MFN: a hole */
+
+/* --- ldt.c --- */
+int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned entries);
+bool pv_destroy_ldt(struct vcpu *v); /* true if something was mapped: flush */
+bool pv_map_ldt_page(struct vcpu *v, unsigned page);
+
+/* --- descriptor.c --- */
+bool descriptor_ok(uint64_t *desc); /* may be adjusted; false: refused */
+
+#endif

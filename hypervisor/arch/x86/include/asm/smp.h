@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The other CPUs: finding, starting, talking to them, stopping them. */
+#ifndef ASM_SMP_H
+#define ASM_SMP_H
+
+#include <hv/types.h>
+
+struct cpu;
+extern struct cpu boot_cpu;
+
+void smp_start(void); /* boot CPU: start the others; they wait. Sets nr_cpus */
+void smp_release(
+    void); /* boot CPU: let them run guests; idle vCPUs exist. Returns when all are online */
+bool smp_stopping(void);
+void smp_ipi(unsigned vector);          /* C side of the IPI vectors: call function, TLB */
+void enter_guest_loop(void) __noreturn; /* entry.S */
+
+#endif

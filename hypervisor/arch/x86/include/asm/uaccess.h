@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one way to guest virtual memory: copies through the current address space that end with -EFAULT, never a host fault, at an address that
+ * is not mapped, not the guest's (in the hypervisor's slots), or not writable. SMAP is opened only inside.
+ */
+#ifndef ASM_UACCESS_H
+#define ASM_UACCESS_H
+
+#include <hv/types.h>
+
+#define HV_VIRT_START 0xffff800000000000UL
+#define HV_VIRT_END   0xffff880000000000UL
+
+static inline bool guest_range_ok(uint64_t addr, uint64_t size)
+{
+    /* canonical, no wrap, outside of the hypervisor's slots */
+    uint64_t end = addr + size;
+    if (end < addr)
+        return false;
+    if (end <= 0x0000800000000000UL)
+        return true;
+    return addr >= HV_VIRT_END;
+}
+/* 0 or -EFAULT; on -EFAULT dst may be partly written. */
+int __must_check copy_from_guest(void *dst, uint64_t guest_va, size_t n);
+int __must_check copy_to_guest(uint64_t guest_va, const void *src, size_t n);
+/* The number of bytes not copied: for paths that want the fault's address. */
+size_t __must_check copy_from_guest_partial(void *dst, uint64_t guest_va, size_t n);
+/* A guest's typed handle: `struct x` in, from XEN_GUEST_HANDLE fields or arguments. */
+#define copy_in(obj_ptr, guest_va)  copy_from_guest((obj_ptr), (uint64_t)(guest_va), sizeof(*(obj_ptr)))
+#define copy_out(guest_va, obj_ptr) copy_to_guest((uint64_t)(guest_va), (obj_ptr), sizeof(*(obj_ptr)))
+
+#endif

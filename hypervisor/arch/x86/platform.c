@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HYPERVISOR_platform_op: what dom0's kernel asks and orders about the physical machine. See
+ * <xen/platform.h>. dom0 only (by the hypercall table). Sub-operations are a table; what is not in
+ * it is -ENOSYS.
+ */
+#include <hv/control.h>
+#include <hv/cpumask.h>
+#include <hv/hypercall.h>
+#include <hv/printk.h>
+#include <hv/sched.h>
+#include <hv/string.h>
+#include <hv/time.h>
+#include <asm/acpi.h>
+#include <asm/cpu.h>
+#include <asm/cpufeature.h>
+#include <asm/io.h>
+#include <asm/machine.h>
+#include <asm/msr.h>
+#include <asm/uaccess.h>
+#include <xen/platform.h>
+
+static long op_settime64(struct xen_platform_op *op)
+{
+    if (op->u.settime64.mbz || op->u.settime64.nsecs >= 1000000000)
+        return -EINVAL;
+    wallclock_set(op->u.settime64.secs, op->u.settime64.nsecs, op->u.settime64.system_time);
+    return 0;
+}
+
+static long op_settime32(struct xen_platform_op *op)
+{
+    if (op->u.settime32.nsecs >= 1000000000)
+        return -EINVAL;
+    wallclock_set(op->u.settime32.secs, op->u.settime32.nsecs, op->u.settime32.system_time);
+    return 0;
+}
+
+/*
+ * What the firmware's 16-bit calls or EFI would have told. We make no such calls (GRUB leaves no
+ * runtime services to a PV dom0): for disks "no more entries", for the rest "not there", as Xen
+ * answers without the information.
+ */
+static long op_firmware_info(struct xen_platform_op *op)
+{
+    switch (op->u.firmware_info.type) {
+    case XEN_FW_DISK_INFO:
+    case XEN_FW_DISK_MBR_SIGNATURE:
+    case XEN_FW_VBEDDC_INFO:
+        return -ESRCH;
+    case XEN_FW_KBD_SHIFT_FLAGS:
+        op->u.firmware_info.u.kbd_shift_flags = 0;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+static long op_enter_acpi_sleep(struct xen_platform_op *op)
+{
+    const struct xenpf_enter_acpi_sleep *s = &op->u.enter_acpi_sleep;
+
+    if (s->sleep_state != 5 || (s->flags & XENPF_ACPI_SLEEP_EXTENDED))
+        return -EOPNOTSUPP; /* suspend is not there yet */
+    pr_info("dom0 switches the machine off.\n");
+    machine_enter_s5(s->val_a, s->val_b);
+}
+
+static long op_cpuinfo(struct xen_platform_op *op)
+{
+    struct xenpf_pcpuinfo *p = &op->u.pcpu_info;
+    unsigned cpu = p->xen_cpuid;
+
+    p->max_present = nr_cpus - 1;
+    p->flags = XEN_PCPU_FLAGS_INVALID;
+    p->apic_id = p->acpi_id = ~0u;
+    if (cpu < nr_cpus) {
+        p->flags = cpumask_test(&cpus_online, cpu) ? XEN_PCPU_FLAGS_ONLINE : 0;
+        p->apic_id = cpu_data[cpu]->apic_id;
+        p->acpi_id = cpu_data[cpu]->acpi_id;
+    }
+    return 0;
+}
+
+static long op_cpu_version(struct xen_platform_op *op)
+{
+    struct xenpf_pcpu_version *p = &op->u.pcpu_version;
+    struct cpuid_regs v = cpuid_count(0, 0), l1 = cpuid_count(1, 0);
+    unsigned family = l1.eax >> 8 & 15, model = l1.eax >> 4 & 15;
+
+    p->max_present = nr_cpus - 1;
+    if (p->xen_cpuid >= nr_cpus) {
+        memset(p->vendor_id, 0, sizeof(p->vendor_id));
+        p->family = p->model = p->stepping = 0;
+        return 0;
+    }
+    if (family == 15)
+        family += l1.eax >> 20 & 0xff;
+    if (family == 6 || family >= 15)
+        model += (l1.eax >> 16 & 15) << 4;
+    memcpy(p->vendor_id, &v.ebx, 4);
+    memcpy(p->vendor_id + 4, &v.edx, 4);
+    memcpy(p->vendor_id + 8, &v.ecx, 4);
+    p->family = family;
+    p->model = model;
+    p->stepping = l1.eax & 15;
+    return 0;
+}
+
+/* Idle times; the bitmap comes back with the CPUs that exist. */
+static long op_getidletime(struct xen_platform_op *op)
+{
+    struct xenpf_getidletime *g = &op->u.getidletime;
+    uint8_t map[MAX_CPUS / 8] = {0};
+    unsigned n = MIN(g->cpumap_nr_cpus, (unsigned)MAX_CPUS), bytes = (n + 7) / 8;
+
+    if (copy_from_guest(map, (uint64_t)g->cpumap_bitmap.p, bytes))
+        return -EFAULT;
+    for (unsigned c = 0; c < n; c++) {
+        uint64_t idle = 0;
+
+        if (!(map[c / 8] >> c % 8 & 1))
+            continue;
+        if (c < nr_cpus)
+            idle = cpu_idle_time(c);
+        else
+            map[c / 8] &= (uint8_t) ~(1u << c % 8);
+        if (copy_to_guest((uint64_t)g->idletime.p + 8UL * c, &idle, sizeof(idle)))
+            return -EFAULT;
+    }
+    g->now = now();
+    return copy_to_guest((uint64_t)g->cpumap_bitmap.p, map, bytes) ? -EFAULT : 0;
+}
+
+/* Power states of CPUs: known to ACPI's interpreter only, so dom0 tells; we idle with HLT and take
+ * note of nothing. */
+static long op_set_pminfo(struct xen_platform_op *op)
+{
+    return op->u.set_pminfo.type <= XEN_PM_PDC ? 0 : -EINVAL;
+}
+
+static long op_change_freq(struct xen_platform_op *op)
+{
+    return -EOPNOTSUPP;
+}
+
+static long op_cpu_online(struct xen_platform_op *op)
+{
+    return op->u.cpu_ol.cpuid < nr_cpus ? 0 : -ENODEV; /* all that are there run */
+}
+
+static long op_cpu_offline(struct xen_platform_op *op)
+{
+    return op->u.cpu_ol.cpuid < nr_cpus ? -EBUSY : -ENODEV;
+}
+
+struct platform_entry {
+    long (*fn)(struct xen_platform_op *op);
+    bool copy_back;
+};
+
+static const struct platform_entry platform_table[] = {
+    [XENPF_settime32] = {op_settime32, false},
+    [XENPF_settime64] = {op_settime64, false},
+    [XENPF_firmware_info] = {op_firmware_info, true},
+    [XENPF_enter_acpi_sleep] = {op_enter_acpi_sleep, false},
+    [XENPF_change_freq] = {op_change_freq, false},
+    [XENPF_getidletime] = {op_getidletime, true},
+    [XENPF_set_processor_pminfo] = {op_set_pminfo, false},
+    [XENPF_get_cpuinfo] = {op_cpuinfo, true},
+    [XENPF_get_cpu_version] = {op_cpu_version, true},
+    [XENPF_cpu_online] = {op_cpu_online, false},
+    [XENPF_cpu_offline] = {op_cpu_offline, false},
+};
+
+long do_platform_op(struct hypercall *hc)
+{
+    struct xen_platform_op op;
+    const struct platform_entry *e;
+    long rc;
+
+    if (copy_in(&op, hc->arg[0]))
+        return -EFAULT;
+    if (op.interface_version != XENPF_INTERFACE_VERSION)
+        return -EACCES;
+    if (op.cmd >= ARRAY_SIZE(platform_table) || !platform_table[op.cmd].fn)
+        return -ENOSYS;
+    e = &platform_table[op.cmd];
+    rc = e->fn(&op);
+    if (!rc && e->copy_back && copy_out(hc->arg[0], &op))
+        return -EFAULT;
+    return rc;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest's GDT: which descriptors it may hold, hypercalls set_gdt and update_descriptor.
+ *
+ * Invariant: a frame of type FT_SEGDESC holds only descriptors that descriptor_ok() lets pass: no
+ * system segments, so no task, call or interrupt gates and no LDT or TSS of the guest's making;
+ * nothing with DPL below 3. Present call gates, which only 32-bit guests used, are refused.
+ */
+#include <asm/pv_mm.h>
+#include <hv/domain.h>
+#include <hv/vcpu.h>
+#include <asm/pv.h>
+
+#define DESC_P        (1UL << 47)
+#define DESC_S        (1UL << 44) /* code or data */
+#define DESC_DPL      (3UL << 45)
+#define DESC_TYPE     (0xfUL << 40)
+#define PER_PAGE      (PAGE_SIZE / 8)
+#define GUEST_ENTRIES (FIRST_RESERVED_GDT_PAGE * PER_PAGE)
+
+bool descriptor_ok(uint64_t *desc)
+{
+    if (!(*desc & DESC_P))
+        return true; /* using it faults */
+    if (*desc & DESC_S) {
+        *desc |= DESC_DPL;
+        return true;
+    }
+    return !(*desc & DESC_TYPE); /* the upper half of a 16-byte descriptor: as such it faults */
+}
+
+int validate_segdesc(struct frame *f)
+{
+    uint64_t *desc = map_frame(frame_mfn(f));
+    unsigned i = 0;
+
+    while (i < PER_PAGE && descriptor_ok(&desc[i]))
+        i++;
+    unmap_frame(desc);
+    return i == PER_PAGE ? 0 : -EINVAL;
+}
+
+static bool is_set(mfn_t m)
+{
+    return m.m && !mfn_eq(m, INVALID_MFN);
+}
+
+void pv_destroy_gdt(struct vcpu *v)
+{
+    v->arch.gdt_entries = 0;
+    for (unsigned i = 0; i < FIRST_RESERVED_GDT_PAGE; i++) {
+        mfn_t m = v->arch.gdt_frame[i];
+
+        if (!is_set(m))
+            continue;
+        v->arch.gdt_frame[i] = INVALID_MFN;
+        if (v == current)
+            gdt_slot_set(i, INVALID_MFN);
+        frame_put_typed(m);
+    }
+}
+
+int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries)
+{
+    unsigned pages = ROUND_UP(entries, PER_PAGE) / PER_PAGE, n;
+
+    if (entries > GUEST_ENTRIES)
+        return -EINVAL;
+    for (n = 0; n < pages; n++)
+        if (frame_get_typed(mfn(frames[n]), v->domain, FT_SEGDESC))
+            break;
+    if (n < pages) {
+        while (n--)
+            frame_put_typed(mfn(frames[n]));
+        return -EINVAL;
+    }
+    pv_destroy_gdt(v);
+    v->arch.gdt_entries = entries;
+    for (n = 0; n < pages; n++) {
+        v->arch.gdt_frame[n] = mfn(frames[n]);
+        if (v == current)
+            gdt_slot_set(n, mfn(frames[n]));
+    }
+    return 0;
+}
+
+long do_set_gdt(struct hypercall *hc)
+{
+    uint64_t frames[FIRST_RESERVED_GDT_PAGE];
+    unsigned entries = hc->arg[1];
+    int rc;
+
+    if (entries > GUEST_ENTRIES)
+        return -EINVAL;
+    if (copy_from_guest(frames, hc->arg[0],
+                        ROUND_UP(entries, PER_PAGE) / PER_PAGE * sizeof(frames[0])))
+        return -EFAULT;
+    rc = pv_set_gdt(current, frames, entries);
+    if (!rc)
+        tlb_flush_local();
+    return rc;
+}
+
+long do_update_descriptor(struct hypercall *hc)
+{
+    uint64_t maddr = hc->arg[0], desc = hc->arg[1];
+    struct domain *d = current->domain;
+    mfn_t m = maddr_to_mfn(maddr);
+    enum frame_type t = FT_WRITABLE;
+    char *p;
+
+    if ((maddr & 7) || !descriptor_ok(&desc))
+        return -EINVAL;
+    if (!frame_get(m, d))
+        return -EINVAL;
+    /* In use as descriptors it stays that, and is written only here; otherwise it must be plainly
+     * writable. */
+    if (TYPE_OF(frame_of(m)->type) == FT_SEGDESC && (frame_of(m)->type & TYPE_COUNT))
+        t = FT_SEGDESC;
+    if (type_get(frame_of(m), t)) {
+        frame_put(m);
+        return -EINVAL;
+    }
+    p = map_frame(m);
+    WRITE_ONCE(*(uint64_t *)(p + (maddr & ~PAGE_MASK)), desc);
+    unmap_frame(p);
+    type_put(frame_of(m));
+    frame_put(m);
+    return 0;
+}

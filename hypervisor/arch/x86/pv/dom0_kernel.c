@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Build dom0 from the boot modules: read the kernel and its notes, decide how much memory it gets,
+ * load it, fill in its start_info and P2M list, and give vCPU 0 its first registers. <xen/xen.h>
+ * start_info, <xen/elfnote.h>
+ *
+ * Interface: dom0_build. Boot only, one CPU, before any guest runs. On failure the message says
+ * what to change.
+ */
+#include "dom0.h"
+#include <hv/boot_info.h>
+#include <hv/cmdline.h>
+#include <hv/printk.h>
+#include <hv/string.h>
+#include <hv/vcpu.h>
+#include <asm/pv.h>
+#include <xen/arch-x86/xen.h>
+
+#define VA_MODULE   0xffff820000000000UL /* slot 260: the kernel module, while it is read */
+#define MIN_PAGES   ((16UL << 20) >> PAGE_SHIFT)
+#define RESERVE_MAX ((128UL << 20) >> PAGE_SHIFT)
+#define NO_VIDEO    0xff /* a video_type that stands for no mode */
+
+static uint64_t module_pages(const struct boot_module *m)
+{
+    return (m->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
+/* How many pages dom0 gets: what was asked for, or all but a sixteenth (at most 128 MiB) that the
+ * hypervisor may grow into. */
+static uint64_t decide_pages(const struct dom0_image *im)
+{
+    uint64_t there = frames_free() + im->initrd_pages,
+             reserve = MIN(frames_total() / 16, RESERVE_MAX);
+    uint64_t most = there > reserve ? there - reserve : 0, asked = opt.dom0_mem >> PAGE_SHIFT;
+
+    if (!asked)
+        return most;
+    if (asked > there - MIN(there, MIN_PAGES)) {
+        pr_warn("dom0_mem=%luM is more than there is: dom0 gets %luM\n", opt.dom0_mem >> 20,
+                most >> 8);
+        return most;
+    }
+    return asked;
+}
+
+static const char *load_segments(const struct dom0_image *im)
+{
+    for (unsigned i = 0; i < im->elf.nr_segments; i++) {
+        const struct elf_segment *s = &im->elf.segment[i];
+
+        dom0_write(im, s->vaddr, im->elf.file + s->offset, s->file_size);
+        dom0_write(im, s->vaddr + s->file_size, NULL, s->mem_size - s->file_size);
+    }
+    if (im->elf.hypercall_page != ELF_UNSET) {
+        void *p = map_frame(dom0_va_mfn(im, im->elf.hypercall_page));
+
+        pv_hypercall_page_fill(p);
+        unmap_frame(p);
+    }
+    return NULL;
+}
+
+/* The P2M list, and the machine's view of it. */
+static void write_p2m(const struct dom0_image *im)
+{
+    uint64_t per_page = PAGE_SIZE / sizeof(uint64_t);
+    uint64_t list_pfn = im->p2m_pages ? im->p2m_pfn : (im->p2m - im->v_start) >> PAGE_SHIFT;
+    uint64_t *list = NULL, in_list = ~0UL;
+
+    for (unsigned r = 0; r < im->nr_runs; r++) {
+        const struct run *run = &im->runs[r];
+
+        for (uint64_t i = 0; i < run->n; i++) {
+            uint64_t pfn = run->pfn + i;
+
+            if (in_list != pfn / per_page) {
+                if (list)
+                    unmap_frame(list);
+                in_list = pfn / per_page;
+                list = map_frame(dom0_mfn(im, list_pfn + in_list));
+            }
+            list[pfn % per_page] = run->mfn + i;
+            m2p_set(mfn(run->mfn + i), pfn);
+        }
+    }
+    if (list)
+        unmap_frame(list);
+}
+
+static void write_start_info(const struct dom0_image *im, const char *cmdline)
+{
+    struct start_info *si = map_frame(dom0_va_mfn(im, im->start_info));
+    struct dom0_vga_console_info *vga = (void *)(si + 1);
+    const char *extra = dom0_extra_cmdline();
+
+    memset(si, 0, PAGE_SIZE);
+    snprintf(si->magic, sizeof(si->magic), "xen-3.0-x86_64");
+    si->nr_pages = im->nr_pages;
+    si->shared_info = mfn_to_maddr(virt_to_mfn(im->d->shared_info));
+    si->flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
+    si->pt_base = im->page_tables;
+    si->nr_pt_frames = im->nr_page_tables;
+    si->mfn_list = im->p2m;
+    if (im->p2m_pages) {
+        si->first_p2m_pfn = im->p2m_pfn;
+        si->nr_p2m_frames = im->p2m_pages;
+    }
+    if (im->initrd_bytes) {
+        si->mod_start = im->initrd_mapped ? im->initrd : im->initrd_pfn;
+        si->mod_len = im->initrd_bytes;
+        si->flags |= im->initrd_mapped ? 0 : SIF_MOD_START_PFN;
+    }
+    vga->video_type = NO_VIDEO;
+    si->console.dom0.info_off = sizeof(*si);
+    si->console.dom0.info_size = sizeof(*vga);
+    snprintf((char *)si->cmd_line, sizeof(si->cmd_line), "%s%s%s", cmdline,
+             extra && *cmdline ? " " : "", extra ? extra : "");
+    unmap_frame(si);
+}
+
+static const char *start_vcpu(const struct dom0_image *im)
+{
+    struct vcpu_guest_context *c = hv_alloc(sizeof(*c));
+    struct vcpu *v = im->d->vcpu[0];
+    int rc;
+
+    if (!c)
+        return "out of hypervisor memory";
+    c->flags = VGCF_in_kernel;
+    c->user_regs.rip = im->elf.entry;
+    c->user_regs.rsp = im->stack + PAGE_SIZE;
+    c->user_regs.rsi = im->start_info;
+    c->user_regs.rflags = 1u << 9; /* IF */
+    c->user_regs.cs = FLAT_KERNEL_CS;
+    c->user_regs.ss = c->kernel_ss = FLAT_KERNEL_SS;
+    c->user_regs.ds = c->user_regs.es = c->user_regs.fs = c->user_regs.gs = FLAT_KERNEL_DS;
+    c->kernel_sp = im->stack + PAGE_SIZE;
+    c->ctrlreg[3] = xen_pfn_to_cr3(im->l4.m);
+    for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+        im->d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
+    rc = arch_vcpu_set_context(v, c);
+    hv_free(c);
+    if (rc)
+        return "internal error: its first registers are refused";
+    v->initialised = true;
+    v->down = false;
+    return NULL;
+}
+
+static void describe(const struct dom0_image *im)
+{
+    const struct elf_kernel *k = &im->elf;
+
+    pr_info("dom0: %s kernel, %lu MiB of memory\n", k->guest_os[0] ? k->guest_os : "nameless",
+            im->nr_pages >> 8);
+    pr_info("dom0:   kernel      %#lx-%#lx, entry %#lx\n", k->virt_start, k->virt_end, k->entry);
+    if (im->initrd_bytes)
+        pr_info("dom0:   initrd      %lu KiB at %s %#lx\n", im->initrd_bytes >> 10,
+                im->initrd_mapped ? "address" : "pfn",
+                im->initrd_mapped ? im->initrd : im->initrd_pfn);
+    pr_info("dom0:   P2M list    %#lx\n", im->p2m);
+    pr_info("dom0:   start_info  %#lx, tables %#lx (%lu), stack %#lx, end %#lx\n", im->start_info,
+            im->page_tables, im->nr_page_tables, im->stack, im->v_end);
+}
+
+static const char *build(struct dom0_image *im, const struct boot_module *kernel,
+                         const struct boot_module *initrd)
+{
+    const char *err = elf_parse((const void *)VA_MODULE, kernel->size, &im->elf);
+
+    if (err)
+        return err;
+    if (im->elf.has_features && !im->elf.dom0_feature)
+        return "its notes (FEATURES, SUPPORTED_FEATURES) say that it cannot be a dom0";
+    if (initrd)
+        im->initrd_bytes = initrd->size;
+    im->initrd_pages = initrd ? module_pages(initrd) : 0;
+    im->nr_pages = decide_pages(im);
+    im->d->max_pages = MAX(im->nr_pages, opt.dom0_mem_max >> PAGE_SHIFT);
+    err = dom0_layout(im);
+    if (!err)
+        err = dom0_populate(im, initrd ? initrd->start : 0);
+    if (!err)
+        err = load_segments(im);
+    if (err)
+        return err;
+    write_p2m(im);
+    write_start_info(im, kernel->cmdline);
+    err = dom0_make_tables(im);
+    return err ? err : start_vcpu(im);
+}
+
+int dom0_build(struct domain *d)
+{
+    const struct boot_module *kernel = &boot_info.module[0];
+    const struct boot_module *initrd = boot_info.nr_modules > 1 ? &boot_info.module[1] : NULL;
+    struct dom0_image *im = hv_alloc(sizeof(*im));
+    const char *err;
+
+    if (!boot_info.nr_modules) {
+        pr_err("dom0: there is no kernel: give an ELF kernel as the first module (QEMU: -initrd "
+               "\"vmlinux args,initrd\")\n");
+        return -EINVAL;
+    }
+    if (!im || hv_map_range(VA_MODULE, maddr_to_mfn(kernel->start), module_pages(kernel),
+                            PTE_P | PTE_NX)) {
+        pr_err("dom0: out of hypervisor memory\n");
+        return -ENOMEM;
+    }
+    im->d = d;
+    err = build(im, kernel, initrd);
+    if (err) {
+        const char *format = elf_guess_format((const void *)VA_MODULE, kernel->size);
+
+        pr_err("dom0: cannot use the first module as its kernel: %s\n", err);
+        if (!strcmp(format, "bzImage"))
+            pr_err("dom0: it is a bzImage: unpack it first, with `extract-vmlinux bzImage "
+                   ">vmlinux`\n");
+        else if (kernel->size >= 4 && memcmp((const void *)VA_MODULE, "\177ELF", 4))
+            pr_err("dom0: its format is %s; an ELF file is needed\n", format);
+    } else {
+        describe(im);
+    }
+    hv_map_range(VA_MODULE, maddr_to_mfn(kernel->start), module_pages(kernel), 0);
+    if (!err)
+        frames_release_range(kernel->start, kernel->start + (module_pages(kernel) << PAGE_SHIFT));
+    hv_free(im->runs);
+    hv_free(im);
+    return err ? -EINVAL : 0;
+}

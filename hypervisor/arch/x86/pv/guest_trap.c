@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a guest's instruction raised: emulate it, or give it to the guest's own handler.
+ *
+ * Interface: pv_guest_trap (asm/pv.h). traps.c has already handled what is ours (lazy FPU, page
+ * faults that pv/ fixed); NMI, #MC and #DF never come here.
+ */
+#include <hv/domain.h>
+#include <hv/vcpu.h>
+#include <asm/cpu.h>
+#include <asm/pv.h>
+#include "pv_core.h"
+
+#define ERROR_EXT 1 /* selector error code: an external event */
+#define ERROR_IDT 2 /*   the index is of an IDT gate */
+
+#define PFEC_P 1
+#define PFEC_U 4
+
+#define DR6_DEFAULT 0xffff0ff0UL
+
+/* May the guest's code raise this vector with `int n`? The gate's ring: 0 nobody, 1 and 2 its
+ * kernel, 3 everybody. */
+static bool may_int(const struct vcpu *v, unsigned vector)
+{
+    unsigned dpl = TI_GET_DPL(&v->arch.traps[vector]);
+
+    return dpl >= (guest_kernel_mode(v) ? 1U : 3U);
+}
+
+/* #GP. Our own gates have ring 0, so a guest's `int n` comes as #GP with the gate's index; rip is
+ * before it (2 bytes). */
+static void general_protection(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    uint32_t ec = regs->error_code;
+
+    if ((ec & (ERROR_EXT | ERROR_IDT)) == ERROR_IDT) {
+        unsigned vector = (ec >> 3) & 0xff;
+
+        if (may_int(v, vector)) {
+            regs->rip += 2;
+            pv_inject_soft(v, vector);
+            return;
+        }
+    } else if (ec == 0 && pv_emulate_privileged(regs)) {
+        return;
+    }
+    pv_inject_gp(v, ec);
+}
+
+/* A vector whose gate is open to everybody (0x80): rip is after the instruction already. */
+static void open_gate(struct vcpu *v, struct cpu_user_regs *regs, unsigned vector)
+{
+    if (may_int(v, vector)) {
+        pv_inject_soft(v, vector);
+        return;
+    }
+    regs->rip -= 2;
+    pv_inject_gp(v, vector << 3 | ERROR_IDT);
+}
+
+/* DR6 as the guest reads it: status bits stay until it clears them; the reserved ones are as the
+ * CPU says. */
+static void debug_exception(struct vcpu *v, uint64_t dr6)
+{
+    v->arch.dr[6] |= dr6 & ~DR6_DEFAULT;
+    v->arch.dr[6] &= dr6 | ~DR6_DEFAULT;
+    pv_inject(v, VECTOR_DB, 0);
+}
+
+void pv_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2_or_dr6)
+{
+    struct vcpu *v = current;
+
+    switch (vector) {
+    case VECTOR_GP:
+        general_protection(v, regs);
+        return;
+    case VECTOR_PF:
+        if ((regs->error_code & (PFEC_P | PFEC_U)) == PFEC_P && pv_emulate_far_return(regs))
+            return;
+        pv_inject_page_fault(v, cr2_or_dr6, regs->error_code);
+        return;
+    case VECTOR_DB:
+        debug_exception(v, cr2_or_dr6);
+        return;
+    case VECTOR_UD:
+        if (!pv_emulate_privileged(regs)) /* Xen's prefix for cpuid */
+            pv_inject(v, vector, 0);
+        return;
+    }
+    if (vector >= 32)
+        open_gate(v, regs, vector);
+    else
+        pv_inject(v, vector, regs->error_code);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest's LDT: its pages are mapped into the vCPU's LDT window one by one, when the processor
+ * faults on them, and typed as descriptor pages while they are.
+ *
+ * Interface: pv_set_ldt, pv_destroy_ldt, pv_map_ldt_page (asm/pv_mm.h). Invariant:
+ * v->arch.ldt_frame[i], where set, has an FT_SEGDESC reference; the window of the CPU that v runs
+ * on shows exactly those. Own vCPU, or one that does not run.
+ */
+#include <asm/pv_mm.h>
+#include <hv/domain.h>
+#include <hv/vcpu.h>
+#include <asm/pv.h>
+
+#define LDT_PAGES       16
+#define LDT_MAX_ENTRIES 8192
+
+static bool is_set(mfn_t m)
+{
+    return m.m && !mfn_eq(m, INVALID_MFN);
+}
+
+bool pv_destroy_ldt(struct vcpu *v)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < LDT_PAGES; i++) {
+        mfn_t m = v->arch.ldt_frame[i];
+
+        if (!is_set(m))
+            continue;
+        v->arch.ldt_frame[i] = INVALID_MFN;
+        if (v == current)
+            ldt_slot_set(i, INVALID_MFN);
+        frame_put_typed(m);
+        any = true;
+    }
+    return any;
+}
+
+int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned entries)
+{
+    if (!entries)
+        base = 0;
+    if (entries > LDT_MAX_ENTRIES || (base & ~PAGE_MASK) || !guest_range_ok(base, entries * 8UL))
+        return -EINVAL;
+    if (v->arch.ldt_base == base && v->arch.ldt_entries == entries)
+        return 0;
+    if (pv_destroy_ldt(v) && v == current)
+        tlb_flush_local();
+    v->arch.ldt_base = base;
+    v->arch.ldt_entries = entries;
+    if (v == current)
+        ldt_load(entries);
+    return 0;
+}
+
+bool pv_map_ldt_page(struct vcpu *v, unsigned page)
+{
+    struct domain *d = v->domain;
+    unsigned index;
+    pte_t e = 0;
+    mfn_t m;
+
+    if (page >= LDT_PAGES || page * (PAGE_SIZE / 8) >= v->arch.ldt_entries ||
+        is_set(v->arch.ldt_frame[page]))
+        return false;
+    spin_lock(&d->arch.mmu_lock);
+    m = pt_walk(v, v->arch.ldt_base + page * PAGE_SIZE, &index);
+    if (!mfn_eq(m, INVALID_MFN)) {
+        const pte_t *p = map_frame(m);
+
+        e = READ_ONCE(p[index]);
+        unmap_frame(p);
+    }
+    spin_unlock(&d->arch.mmu_lock);
+    if (!(e & PTE_P) || frame_get_typed(pte_mfn(e), d, FT_SEGDESC))
+        return false;
+    v->arch.ldt_frame[page] = pte_mfn(e);
+    ldt_slot_set(page, pte_mfn(e));
+    return true;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Port I/O of guests. A guest may try a port if its virtual IOPL or its I/O bitmap says so; what
+ * then happens depends on the domain: dom0 reaches the machine's ports but the hypervisor's own
+ * (its UART, the PICs, the PIT's channels), PCI configuration through 0xcf8/0xcfc under the lock
+ * that the hypervisor's own accesses take; others read ones and write nothing. String forms do one
+ * element at a time through the guest's own address space. No lock here.
+ */
+#include "priv_op.h"
+#include <asm/io.h>
+#include <asm/pci.h>
+#include <asm/pv.h>
+#include <asm/uaccess.h>
+#include <hv/cmdline.h>
+#include <hv/vcpu.h>
+
+#define PCI_ADDRESS_PORT 0xcf8
+#define PCI_DATA_PORT    0xcfc
+
+/* The address that dom0 last wrote to 0xcf8. One domain drives configuration space, under its own
+ * kernel's lock. */
+static uint32_t dom0_cf8;
+
+/* Ports that stay the hypervisor's. */
+static const struct {
+    uint16_t first, last;
+} reserved_ports[] = {
+    {0x20, 0x21},
+    {0xa0, 0xa1}, /* interrupt controllers */
+    {0x40, 0x43}, /* interval timer */
+    {PCI_ADDRESS_PORT, PCI_DATA_PORT + 3},
+};
+
+bool dom0_io_permitted(struct domain *d, uint16_t port, unsigned bytes)
+{
+    unsigned last = port + bytes - 1;
+
+    if (!d->is_dom0 || last > 0xffff)
+        return false;
+    for (unsigned i = 0; i < ARRAY_SIZE(reserved_ports); i++)
+        if (port <= reserved_ports[i].last && last >= reserved_ports[i].first)
+            return false;
+    for (unsigned i = 0; i < ARRAY_SIZE(opt.com_port); i++) {
+        bool ours = opt.console[0] == 'c' && opt.console[3] == (char)('1' + i);
+
+        if (ours && port <= opt.com_port[i] + 7 && last >= opt.com_port[i])
+            return false;
+    }
+    return true;
+}
+
+/* May the guest's current mode try these ports (otherwise #GP)? */
+static bool guest_may(struct vcpu *v, uint16_t port, unsigned bytes)
+{
+    unsigned cpl = !guest_kernel_mode(v)                                            ? 3
+                   : v->domain->vm_assist & (1UL << VMASST_TYPE_architectural_iopl) ? 0
+                                                                                    : 1;
+    uint8_t map[2];
+
+    if (v->arch.iopl >= cpl)
+        return true;
+    if (!v->arch.iobmp || port + bytes > v->arch.iobmp_limit)
+        return false;
+    if (copy_from_guest(map, v->arch.iobmp + port / 8, sizeof(map)))
+        return false;
+    return !(((map[0] | map[1] << 8) >> (port & 7)) & ((1u << bytes) - 1));
+}
+
+static uint32_t machine_in(uint16_t port, unsigned bytes)
+{
+    return bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
+}
+
+static void machine_out(uint16_t port, unsigned bytes, uint32_t value)
+{
+    if (bytes == 1)
+        outb(port, value);
+    else if (bytes == 2)
+        outw(port, value);
+    else
+        outl(port, value);
+}
+
+static bool is_pci_data(uint16_t port, unsigned bytes)
+{
+    return port >= PCI_DATA_PORT && port + bytes <= PCI_DATA_PORT + 4;
+}
+
+static uint32_t port_in(struct domain *d, uint16_t port, unsigned bytes)
+{
+    if (d->is_dom0 && port == PCI_ADDRESS_PORT && bytes == 4)
+        return dom0_cf8;
+    if (d->is_dom0 && is_pci_data(port, bytes))
+        return pci_cf8_read(dom0_cf8, port & 3, bytes);
+    return dom0_io_permitted(d, port, bytes) ? machine_in(port, bytes) : ~0u;
+}
+
+static void port_out(struct domain *d, uint16_t port, unsigned bytes, uint32_t value)
+{
+    if (d->is_dom0 && port == PCI_ADDRESS_PORT && bytes == 4)
+        dom0_cf8 = value;
+    else if (d->is_dom0 && is_pci_data(port, bytes))
+        pci_cf8_write(dom0_cf8, port & 3, bytes, value);
+    else if (dom0_io_permitted(d, port, bytes))
+        machine_out(port, bytes, value);
+}
+
+static void set_accumulator(struct cpu_user_regs *regs, unsigned bytes, uint32_t value)
+{
+    if (bytes == 4)
+        regs->rax = value;
+    else if (bytes == 2)
+        regs->rax = (regs->rax & ~0xffffUL) | (value & 0xffff);
+    else
+        regs->rax = (regs->rax & ~0xffUL) | (value & 0xff);
+}
+
+static void advance(uint64_t *reg, int64_t by, bool addr32)
+{
+    *reg = addr32 ? (uint32_t)(*reg + by) : *reg + by;
+}
+
+/* One element of INS or OUTS; a page fault on its memory is the guest's. */
+static bool string_io(struct cpu_user_regs *regs, const struct priv_insn *i, uint16_t port,
+                      bool *faulted, bool *again)
+{
+    struct vcpu *v = current;
+    bool in = i->kind == PRIV_INS;
+    uint64_t *index = in ? &regs->rdi : &regs->rsi;
+    uint64_t addr = i->addr32 ? (uint32_t)*index : *index;
+    int64_t step = regs->rflags & 0x400 ? -(int64_t)i->bytes : i->bytes;
+    uint64_t count = i->addr32 ? regs->ecx : regs->rcx;
+    uint32_t value = 0;
+
+    if (i->rep && count == 0)
+        return true;
+    if (!in && (i->seg_fs || i->seg_gs))
+        addr += seg_base_read(i->seg_fs ? SEGB_FS : SEGB_GS_KERNEL);
+    if (in)
+        value = port_in(v->domain, port, i->bytes);
+    if (in ? copy_to_guest(addr, &value, i->bytes) : copy_from_guest(&value, addr, i->bytes)) {
+        pv_inject_page_fault(v, addr, in ? 2 : 0);
+        *faulted = true;
+        return false;
+    }
+    if (!in)
+        port_out(v->domain, port, i->bytes, value);
+    advance(index, step, i->addr32);
+    if (i->rep) {
+        advance(&regs->rcx, -1, i->addr32);
+        *again = count > 1; /* rip stays: the next element is the next trap, so that the guest stays
+                               interruptible */
+    }
+    return true;
+}
+
+bool priv_io(struct cpu_user_regs *regs, const struct priv_insn *i, bool *faulted, bool *again)
+{
+    struct vcpu *v = current;
+    uint16_t port = i->imm_port ? i->port : regs->dx;
+
+    if (port + i->bytes > 0x10000 || !guest_may(v, port, i->bytes))
+        return false;
+    if (i->kind == PRIV_INS || i->kind == PRIV_OUTS)
+        return string_io(regs, i, port, faulted, again);
+    if (i->kind == PRIV_IN)
+        set_accumulator(regs, i->bytes, port_in(v->domain, port, i->bytes));
+    else
+        port_out(v->domain, port, i->bytes, regs->eax);
+    return true;
+}

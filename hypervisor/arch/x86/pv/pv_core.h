@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside pv/, between callback.c, guest_trap.c, iret.c, context.c and regs_op.c. */
+#ifndef PV_CORE_H
+#define PV_CORE_H
+
+#include <hv/types.h>
+#include <hv/vcpu.h>
+
+#define X86_EFLAGS_TF   (1UL << 8)
+#define X86_EFLAGS_IF   (1UL << 9)
+#define X86_EFLAGS_DF   (1UL << 10)
+#define X86_EFLAGS_IOPL (3UL << 12)
+#define X86_EFLAGS_NT   (1UL << 14)
+#define X86_EFLAGS_RF   (1UL << 16)
+#define X86_EFLAGS_VM   (1UL << 17)
+#define X86_EFLAGS_AC   (1UL << 18)
+
+#define X86_CR0_TS 8UL
+
+#define VECTOR_DB  1
+#define VECTOR_NMI 2
+#define VECTOR_UD  6
+#define VECTOR_GP  13
+#define VECTOR_PF  14
+
+static inline bool is_canonical(uint64_t a)
+{
+    return (uint64_t)((int64_t)(a << 16) >> 16) == a;
+}
+static inline bool vm_assisted(const struct domain *d, unsigned type)
+{
+    return (d->vm_assist >> type) & 1;
+}
+/* v->arch.iopl is 0…3; where EFLAGS has it: */
+static inline uint64_t iopl_flags(const struct vcpu *v)
+{
+    return (uint64_t)v->arch.iopl << 12;
+}
+
+/* callback.c: push a frame for an event, now. False: the domain was crashed. Own vCPU. */
+bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, struct trap_bounce b);
+/* `int n` by the guest: b goes to its handler without error code. */
+void pv_inject_soft(struct vcpu *v, unsigned vector);
+/* regs_op.c: checks as for the guest's own write; loads the hardware if v is current. -EPERM,
+ * -EINVAL, -ENODEV */
+int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value);
+
+/* far_return.c: #PF by a supervisor read from ring 3: true if it was an IRETQ or LRETQ, and was performed. */
+bool pv_emulate_far_return(struct cpu_user_regs *regs);
+
+/* context.c: the CR4 that a guest sees when it asks for `wanted`. */
+uint64_t pv_guest_cr4(uint64_t wanted);
+
+/* pv/guest_tables.c */
+int pv_domain_init(struct domain *d);
+long pv_relinquish_memory(struct domain *d);
+
+#endif

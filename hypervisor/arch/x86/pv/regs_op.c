@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The small hypercalls that stand for privileged register writes: debug registers, segment bases,
+ * the kernel stack, CR0.TS.
+ *
+ * Interface: set_debugreg, get_debugreg, set_segment_base, stack_switch, fpu_taskswitch;
+ * debugreg_set (pv_core.h). All act on the calling vCPU.
+ */
+#include <hv/hypercall.h>
+#include <hv/vcpu.h>
+#include <asm/cpu.h>
+#include <asm/pv.h>
+#include <asm/uaccess.h>
+#include "pv_core.h"
+
+#define CR4_DE 8UL
+
+#define DR6_ONES  0xffff0ff0UL
+#define DR6_ZEROS 0x1000UL
+#define DR7_ONES  0x400UL
+#define DR7_ZEROS 0xd800UL
+#define DR7_GD    0x2000UL
+#define DR7_IO    2
+
+static void hardware_write(unsigned reg, uint64_t value)
+{
+    switch (reg) {
+    case 0:
+        __asm__ volatile("mov %0, %%dr0" ::"r"(value));
+        break;
+    case 1:
+        __asm__ volatile("mov %0, %%dr1" ::"r"(value));
+        break;
+    case 2:
+        __asm__ volatile("mov %0, %%dr2" ::"r"(value));
+        break;
+    case 3:
+        __asm__ volatile("mov %0, %%dr3" ::"r"(value));
+        break;
+    case 7:
+        __asm__ volatile("mov %0, %%dr7" ::"r"(value));
+        break;
+    }
+}
+
+/* Breakpoints on I/O ports are refused: only an emulator could honour them. */
+static bool dr7_has_io(uint64_t value)
+{
+    for (unsigned i = 0; i < 4; i++)
+        if (((value >> (16 + 4 * i)) & 3) == DR7_IO)
+            return true;
+    return false;
+}
+
+int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value)
+{
+    if ((reg == 4 || reg == 5) && !(v->arch.cr4_guest & CR4_DE))
+        reg += 2; /* the old names of DR6 and DR7 */
+    switch (reg) {
+    case 0 ... 3:
+        if (!is_canonical(value) || !guest_range_ok(value, 8))
+            return -EPERM; /* a breakpoint on the hypervisor */
+        break;
+    case 6:
+        if (value >> 32)
+            return -EINVAL;
+        value = (value & ~DR6_ZEROS) | DR6_ONES;
+        break;
+    case 7:
+        if (value >> 32)
+            return -EINVAL;
+        if (value & DR7_GD)
+            return -EPERM;
+        value = (value & ~DR7_ZEROS) | DR7_ONES;
+        if ((value & 0xff) && dr7_has_io(value))
+            return -EPERM;
+        break;
+    default:
+        return -ENODEV;
+    }
+    v->arch.dr[reg] = value;
+    if (v != current)
+        return 0;
+    if (reg == 7) /* addresses are loaded only while a breakpoint is on: now they may be needed */
+        for (unsigned i = 0; i < 4; i++)
+            hardware_write(i, v->arch.dr[i]);
+    hardware_write(reg, value);
+    return 0;
+}
+
+long do_set_debugreg(struct hypercall *hc)
+{
+    return debugreg_set(current, (unsigned)hc->arg[0], hc->arg[1]);
+}
+
+long do_get_debugreg(struct hypercall *hc)
+{
+    const struct vcpu *v = current;
+    unsigned reg = (unsigned)hc->arg[0];
+
+    if ((reg == 4 || reg == 5) && !(v->arch.cr4_guest & CR4_DE))
+        reg += 2;
+    return reg > 7 || reg == 4 || reg == 5 ? -ENODEV : (long)v->arch.dr[reg];
+}
+
+long do_set_segment_base(struct hypercall *hc)
+{
+    uint64_t base = hc->arg[1];
+    enum seg_base which;
+
+    switch ((unsigned)hc->arg[0]) {
+    case SEGBASE_FS:
+        which = SEGB_FS;
+        break;
+    case SEGBASE_GS_USER:
+        which = SEGB_GS_USER;
+        break;
+    case SEGBASE_GS_KERNEL:
+        which = SEGB_GS_KERNEL;
+        break;
+    case SEGBASE_GS_USER_SEL:
+        /* Linux stops if this fails; a selector that cannot be loaded leaves the null one there,
+         * which the guest can see. */
+        seg_gs_user_selector((uint16_t)base);
+        return 0;
+    default:
+        return -EINVAL;
+    }
+    if (!is_canonical(base))
+        return -EINVAL;
+    seg_base_write(which, base);
+    return 0;
+}
+
+/* The stack for exceptions from user mode. It is looked at when it is used. */
+long do_stack_switch(struct hypercall *hc)
+{
+    current->arch.kernel_ss = (uint16_t)hc->arg[0] | 3;
+    current->arch.kernel_sp = hc->arg[1];
+    return 0;
+}
+
+long do_fpu_taskswitch(struct hypercall *hc)
+{
+    fpu_guest_ts(current, hc->arg[0] != 0);
+    return 0;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page faults that the hypervisor answers itself: a guest kernel's write to one of its L1 tables,
+ * which it can only map read-only (the write is decoded, checked and performed like an mmu_update);
+ * dom0's write to an MSI-X table page (dropped); an LDT page on first use; and a fault that the
+ * tables no longer justify.
+ *
+ * Interface: pv_handle_page_fault, pv_handle_hv_page_fault (asm/pv.h). Everything else is the
+ * guest's own fault: false. Lock: the domain's mmu_lock, not across the reading of the instruction.
+ */
+#include <asm/pv_mm.h>
+#include <asm/write_decode.h>
+#include <asm/hv_paging.h>
+#include <hv/domain.h>
+#include <hv/vcpu.h>
+#include <asm/pv.h>
+
+#define PFEC_P    1u
+#define PFEC_W    2u
+#define PFEC_RSVD 8u
+#define PFEC_I    16u
+#define LDT_SIZE  0x10000
+#define FLAG_TF   0x100u
+#define VECTOR_DB 1
+#define TRIES     64 /* each is lost to the processor setting A or D in the entry: a handful at most \
+                      */
+
+/*
+ * The entry that maps va for the guest's kernel; *writable: all levels say so. 0: none. With the
+ * lock held.
+ */
+static pte_t lookup(const struct vcpu *v, uint64_t va, bool *writable)
+{
+    mfn_t m = v->arch.guest_table;
+    pte_t e = 0;
+
+    *writable = true;
+    if (!guest_range_ok(va, 1) || !m.m || mfn_eq(m, INVALID_MFN))
+        return 0;
+    for (unsigned level = 4; level; level--) {
+        const pte_t *p = map_frame(m);
+
+        e = READ_ONCE(p[pte_index(va, level)]);
+        unmap_frame(p);
+        if (!(e & PTE_P))
+            return 0;
+        *writable = *writable && (e & PTE_RW);
+        m = pte_mfn(e);
+    }
+    return e;
+}
+
+/* Apply w to the operand at `offset` of the L1 table f. 0, or < 0: not written. The lock is held.
+ */
+static int write_table(const struct write_insn *w, struct cpu_user_regs *regs, struct frame *f,
+                       unsigned offset)
+{
+    struct domain *d = current->domain;
+    struct pt_edit edit = {.pt_owner = d, .pg_owner = d, .cmpxchg = true};
+    unsigned shift = offset % sizeof(pte_t) * 8, index = offset / sizeof(pte_t);
+    uint64_t mask = w->bytes == 8 ? ~0UL : (1UL << (w->bytes * 8)) - 1;
+    const pte_t *p = map_frame(frame_mfn(f));
+    int rc = -EAGAIN;
+
+    edit.old = READ_ONCE(p[index]);
+    unmap_frame(p);
+    for (unsigned i = 0; i < TRIES && rc == -EAGAIN; i++) {
+        pte_t seen = edit.old;
+        uint64_t old = seen >> shift & mask, new = old;
+
+        if (write_result(w, regs, old, &new))
+            rc = pt_edit(&edit, f, FT_L1, index, (seen & ~(mask << shift)) | new << shift);
+        else
+            rc = 0;
+        if (!rc)
+            write_retire(w, regs, old, new);
+    }
+    return rc;
+}
+
+static bool fetch(const struct cpu_user_regs *regs, struct write_insn *w)
+{
+    uint8_t insn[INSN_MAX];
+    unsigned n = sizeof(insn) - copy_from_guest_partial(insn, regs->rip, sizeof(insn));
+
+    return write_decode(insn, n, w);
+}
+
+static bool emulate_table_write(struct vcpu *v, struct cpu_user_regs *regs, uint64_t va)
+{
+    struct domain *d = v->domain;
+    struct write_insn w;
+    bool ok = false, writable;
+    pte_t e;
+
+    if (!fetch(regs, &w) || (va & (w.bytes - 1)))
+        return false;
+    spin_lock(&d->arch.mmu_lock);
+    e = lookup(v, va, &writable); /* again: another vCPU may have changed it meanwhile */
+    if ((e & PTE_P) && !(e & PTE_RW) && frame_get(pte_mfn(e), d)) {
+        struct frame *f = frame_of(pte_mfn(e));
+
+        if ((f->type & TYPE_VALID) && TYPE_OF(f->type) == FT_L1)
+            ok = !write_table(&w, regs, f, va & ~PAGE_MASK);
+        frame_put(pte_mfn(e));
+    }
+    spin_unlock(&d->arch.mmu_lock);
+    return ok;
+}
+
+static bool drop_device_write(struct cpu_user_regs *regs)
+{
+    struct write_insn w;
+
+    if (!fetch(regs, &w))
+        return false;
+    write_retire(&w, regs, 0, 0);
+    return true;
+}
+
+static bool map_ldt(struct vcpu *v, uint64_t va)
+{
+    uint64_t window = ldt_window_va(this_cpu_id());
+
+    return va >= window && va < window + LDT_SIZE &&
+           pv_map_ldt_page(v, (va - window) >> PAGE_SHIFT);
+}
+
+static bool handle_write(struct vcpu *v, struct cpu_user_regs *regs, uint64_t va)
+{
+    bool writable, handled;
+    pte_t e;
+
+    spin_lock(&v->domain->arch.mmu_lock);
+    e = lookup(v, va, &writable);
+    spin_unlock(&v->domain->arch.mmu_lock);
+    if (!e)
+        return false;
+    if (writable) { /* its TLB entry is older than the rights */
+        tlb_flush_local_va(va);
+        return true;
+    }
+    if (e & PTE_RW)
+        return false;
+    if (mfn_is_ram(pte_mfn(e)))
+        handled = emulate_table_write(v, regs, va);
+    else
+        handled =
+            v->domain->arch.iomem_all && msix_table_page(pte_mfn(e)) && drop_device_write(regs);
+    if (handled && (regs->rflags & FLAG_TF))
+        pv_inject(v, VECTOR_DB, 0);
+    return handled;
+}
+
+bool pv_handle_page_fault(struct cpu_user_regs *regs, uint64_t va)
+{
+    unsigned long flags = irq_save();
+    struct vcpu *v = current;
+    bool handled = false;
+
+    irq_enable(); /* a guest always runs with interrupts on, and locks are taken with them on */
+    if (!(regs->error_code & (PFEC_RSVD | PFEC_I))) {
+        if (!(regs->error_code & PFEC_P))
+            handled = map_ldt(v, va);
+        else if ((regs->error_code & PFEC_W) && guest_kernel_mode(v))
+            handled = handle_write(v, regs, va);
+    }
+    if (!(flags & 0x200))
+        irq_disable();
+    return handled;
+}
+
+bool pv_handle_hv_page_fault(uint64_t va, uint32_t error_code)
+{
+    struct vcpu *v = current;
+    bool writable;
+    pte_t e;
+
+    if (!v || v->domain->is_idle || (error_code & (PFEC_RSVD | PFEC_I)))
+        return false;
+    if (map_ldt(v, va))
+        return true;
+    /* A copy to or from the guest. A present mapping that may not even be read is not stale: it is
+     * our own mistake. */
+    if (!guest_range_ok(va, 1) || (error_code & (PFEC_P | PFEC_W)) == PFEC_P)
+        return false;
+    spin_lock(&v->domain->arch.mmu_lock);
+    e = lookup(v, va, &writable);
+    spin_unlock(&v->domain->arch.mmu_lock);
+    if (!e || ((error_code & PFEC_W) && !writable))
+        return false;
+    tlb_flush_local_va(va);
+    return true;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The other CPUs. They are started one after another and wait until the scheduler and the idle
+ * vCPUs exist (smp_release): so nr_cpus is final before anything counts CPUs. One that does not
+ * start, or lacks what the boot CPU has, stays off, and so do those after it (ids are dense); the
+ * log says so.
+ *
+ * Calls across CPUs (smp_call): one at a time, under call_lock; the caller waits with interrupts
+ * on.
+ */
+#include <hv/boot_info.h>
+#include <hv/cmdline.h>
+#include <hv/control.h>
+#include <hv/cpumask.h>
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/lock.h>
+#include <hv/printk.h>
+#include <hv/string.h>
+#include <hv/time.h>
+#include <hv/vcpu.h>
+#include <asm/acpi.h>
+#include <asm/apic.h>
+#include <asm/cpu.h>
+#include <asm/cpufeature.h>
+#include <asm/hv_paging.h>
+#include <asm/msr.h>
+#include <asm/smp.h>
+#include <asm/time.h>
+#include <asm/tlb.h>
+#include <asm/traps.h>
+#include "boot/boot.h"
+
+struct cpu boot_cpu;
+struct cpu *cpu_data[MAX_CPUS] = {&boot_cpu};
+cpumask_t cpus_online;
+unsigned nr_cpus = 1;
+
+static _Atomic bool stopping, released;
+static _Atomic unsigned ap_alive; /* id of the CPU that has just reached C */
+static _Atomic uint64_t ap_tsc;   /* its TSC then; the boot CPU compares */
+static _Atomic bool ap_differs;   /* it lacks what the boot CPU has */
+
+bool smp_stopping(void)
+{
+    return stopping;
+}
+
+void machine_stop_others(void)
+{
+    unsigned self = this_cpu() ? this_cpu_id() : 0;
+
+    if (__atomic_exchange_n(&stopping, true, __ATOMIC_SEQ_CST))
+        return;
+    for (unsigned c = 0; c < nr_cpus; c++)
+        if (c != self && cpu_data[c])
+            apic_send_nmi(cpu_data[c]->apic_id);
+}
+
+/* --- starting
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+void smp_ap_main(void);
+void smp_ap_main(void)
+{
+    struct cpu_top *top = cpu_top();
+    unsigned id = READ_ONCE(nr_cpus); /* the one being started */
+    struct cpu *c = cpu_data[id];
+
+    top->cpu = c;
+    current = NULL;
+    gdt_cpu_load(c);
+    idt_load();
+    if (!cpu_matches_boot()) {
+        ap_differs = true;
+        machine_halt();
+    }
+    c->cr3_loaded = read_cr3();
+    cpu_setup();
+    apic_cpu_init();
+    time_cpu_init();
+    ap_tsc = rdtsc();
+    ap_alive = id;
+    while (!released)
+        cpu_relax();
+    if (id >= nr_cpus)
+        machine_halt(); /* came too late: given up */
+    current = c->idle;
+    c->online = true;
+    a_cpumask_set(&cpus_online, id);
+    enter_guest_loop();
+}
+
+static bool alloc_cpu(unsigned id, unsigned index)
+{
+    struct cpu *c = hv_alloc(sizeof(*c));
+
+    if (!c)
+        return false;
+    c->id = id;
+    c->apic_id = acpi.cpu[index].apic_id;
+    c->acpi_id = acpi.cpu[index].acpi_id;
+    if (hv_paging_cpu_init(id) || gdt_cpu_init(id, c))
+        return false;
+    cpu_data[id] = c;
+    return true;
+}
+
+static void wait_until(uint64_t deadline, unsigned id)
+{
+    while (now() < deadline && ap_alive != id && !ap_differs)
+        cpu_relax();
+}
+
+/* INIT, start-up, start-up (Intel SDM 3A 9.4.4): waits are the specification's, cut short when the
+ * CPU answers. */
+static bool start_cpu(unsigned id, unsigned page)
+{
+    uint32_t to = cpu_data[id]->apic_id;
+    uint64_t before = rdtsc();
+
+    ap_stack = percpu_va(id, PERCPU_STACK_PAGE + PERCPU_STACK_PAGES);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    apic_send_init(to);
+    wait_until(now() + 10000000, id);
+    for (unsigned n = 0; n < 2 && ap_alive != id; n++) {
+        apic_send_startup(to, page);
+        wait_until(now() + (n ? 1000000000UL : 200000UL), id);
+    }
+    if (ap_alive != id)
+        return false;
+    /* Its TSC, read between two readings here, must lie between them: all clocks are made of the
+     * TSC alone. */
+    if (ap_tsc < before || ap_tsc > rdtsc())
+        time_tsc_differs(id);
+    return true;
+}
+
+static bool page_is_ram(uint64_t at)
+{
+    for (unsigned i = 0; i < boot_info.nr_e820; i++) {
+        const struct e820_entry *e = &boot_info.e820[i];
+
+        if (e->type == E820_RAM && e->addr <= at && e->addr + e->size >= at + PAGE_SIZE)
+            return true;
+    }
+    return false;
+}
+
+static bool page_in_module(uint64_t at)
+{
+    for (unsigned i = 0; i < boot_info.nr_modules; i++)
+        if (at + PAGE_SIZE > boot_info.module[i].start &&
+            at < boot_info.module[i].start + boot_info.module[i].size)
+            return true;
+    return false;
+}
+
+/* A page of RAM below 640 KiB for the trampoline; the frame allocator takes nothing there, but a
+ * boot module may lie there (GRUB on UEFI does that). 0: none. */
+static unsigned trampoline_page(void)
+{
+    for (unsigned page = 0x9f; page > 0; page--)
+        if (page_is_ram((uint64_t)page << PAGE_SHIFT) &&
+            !page_in_module((uint64_t)page << PAGE_SHIFT))
+            return page;
+    return 0;
+}
+
+static unsigned cpu_limit(void)
+{
+    unsigned limit = opt.nosmp ? 1 : MAX_CPUS;
+
+    return opt.maxcpus && opt.maxcpus < limit ? opt.maxcpus : limit;
+}
+
+void smp_start(void)
+{
+    unsigned page = trampoline_page(), limit = cpu_limit(), left = 0;
+    void *low = page && limit > 1 ? ioremap((uint64_t)page << PAGE_SHIFT, PAGE_SIZE) : NULL;
+
+    if (low)
+        memcpy(low, trampoline_start, trampoline_end - trampoline_start);
+    ap_cr3 = mfn_to_maddr(idle_l4());
+    for (unsigned i = 0; i < acpi.nr_cpus; i++) {
+        uint32_t id = acpi.cpu[i].apic_id;
+
+        if (id == boot_cpu.apic_id) {
+            boot_cpu.acpi_id = acpi.cpu[i].acpi_id;
+            continue;
+        }
+        if (nr_cpus >= limit) {
+            left++;
+            continue;
+        }
+        if (!low || (id > 254 && !apic_is_x2apic())) {
+            pr_warn("CPU with APIC id %u stays off: %s\n", id,
+                    low ? "ids above 254 need x2APIC" : "no memory below 640 KiB");
+            continue;
+        }
+        if (!alloc_cpu(nr_cpus, i)) {
+            pr_warn("CPU with APIC id %u stays off: no memory\n", id);
+            break;
+        }
+        if (!start_cpu(nr_cpus, page)) {
+            pr_warn("CPU with APIC id %u %s; it and those after it stay off\n", id,
+                    ap_differs ? "lacks features of the first one" : "does not start");
+            cpu_data[nr_cpus] = NULL;
+            break;
+        }
+        nr_cpus++;
+    }
+    if (left)
+        pr_info("%u CPUs stay off (maxcpus or nosmp)\n", left);
+}
+
+void smp_release(void)
+{
+    cpu_data[0]->online = true;
+    a_cpumask_set(&cpus_online, 0);
+    released = true;
+    for (unsigned c = 0; c < nr_cpus; c++)
+        while (!cpumask_test(&cpus_online, c))
+            cpu_relax();
+}
+
+/* --- talking
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
+void smp_send_event_check(unsigned cpu)
+{
+    apic_send_ipi(cpu_data[cpu]->apic_id, VECTOR_EVENT);
+}
+
+static spinlock_t call_lock = SPINLOCK_INIT;
+static struct {
+    void (*fn)(void *);
+    void *data;
+    cpumask_t waiting; /* a_cpumask_* */
+} call;
+
+void smp_call(const void *cpumask_t_ptr, void (*fn)(void *), void *data)
+{
+    const cpumask_t *wanted = cpumask_t_ptr;
+    unsigned c, self = this_cpu_id();
+    cpumask_t set = {{0}};
+
+    for_each_cpu_in(c, wanted) if (c != self && cpumask_test(&cpus_online, c)) cpumask_set(&set, c);
+    spin_lock(&call_lock);
+    call.fn = fn;
+    call.data = data;
+    call.waiting = set;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for_each_cpu_in(c, &set) apic_send_ipi(cpu_data[c]->apic_id, VECTOR_CALL);
+    while (!cpumask_empty(&call.waiting))
+        cpu_relax();
+    spin_unlock(&call_lock);
+}
+
+void smp_ipi(unsigned vector)
+{
+    if (vector == VECTOR_TLB)
+        tlb_serve();
+    if (vector == VECTOR_CALL && cpumask_test(&call.waiting, this_cpu_id())) {
+        call.fn(call.data);
+        a_cpumask_clear(&call.waiting, this_cpu_id());
+    }
+}

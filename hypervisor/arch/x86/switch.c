@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From one vCPU to another on this CPU: registers, segments and their bases, descriptor tables,
+ * page tables, FPU, debug registers.
+ *
+ * Invariant: GS base is that of the mode the guest is in (kernel or user), MSR_KERNEL_GS_BASE the
+ * other's. A CPU is in d->arch.dirty_cpus from before it loads a table of d until after it loaded
+ * another's. The idle vCPU runs on the hypervisor's own tables with no guest descriptor visible.
+ * All with interrupts off; no lock.
+ */
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/string.h>
+#include <hv/time.h>
+#include <hv/vcpu.h>
+#include <asm/cpu.h>
+#include <asm/cpufeature.h>
+#include <asm/entry_offsets.h>
+#include <asm/fpu.h>
+#include <asm/msr.h>
+#include <asm/pv.h>
+#include <asm/tlb.h>
+
+static bool is_idle(const struct vcpu *v)
+{
+    return v->domain->is_idle;
+}
+
+/* --- segment bases
+ * -------------------------------------------------------------------------------------------------------
+ */
+static uint64_t fs_base_get(void)
+{
+    uint64_t v;
+
+    if (!cpu_has.fsgsbase)
+        return rdmsr(MSR_FS_BASE);
+    __asm__ volatile("rdfsbase %0" : "=r"(v));
+    return v;
+}
+
+static uint64_t gs_base_get(void)
+{
+    uint64_t v;
+
+    if (!cpu_has.fsgsbase)
+        return rdmsr(MSR_GS_BASE);
+    __asm__ volatile("rdgsbase %0" : "=r"(v));
+    return v;
+}
+
+static bool canonical(uint64_t a)
+{
+    return (int64_t)(a << 16) >> 16 == (int64_t)a;
+}
+
+/* Callers check that bases are canonical; one that is not would fault, so it becomes 0 here
+ * whatever they did. */
+static void fs_base_set(uint64_t v)
+{
+    v = canonical(v) ? v : 0;
+    if (!cpu_has.fsgsbase)
+        wrmsr(MSR_FS_BASE, v);
+    else
+        __asm__ volatile("wrfsbase %0" ::"r"(v));
+}
+
+static void gs_base_set(uint64_t v)
+{
+    v = canonical(v) ? v : 0;
+    if (!cpu_has.fsgsbase)
+        wrmsr(MSR_GS_BASE, v);
+    else
+        __asm__ volatile("wrgsbase %0" ::"r"(v));
+}
+
+static void gs_shadow_set(uint64_t v)
+{
+    wrmsr(MSR_KERNEL_GS_BASE, canonical(v) ? v : 0);
+}
+
+/* Is this base the one in GS itself now, not the one that SWAPGS would bring? */
+static bool gs_is_active(const struct vcpu *v, enum seg_base which)
+{
+    return guest_kernel_mode(v) == (which == SEGB_GS_KERNEL);
+}
+
+void seg_base_write(enum seg_base which, uint64_t base)
+{
+    if (which == SEGB_FS)
+        fs_base_set(base);
+    else if (gs_is_active(current, which))
+        gs_base_set(base);
+    else
+        gs_shadow_set(base);
+}
+
+uint64_t seg_base_read(enum seg_base which)
+{
+    if (which == SEGB_FS)
+        return fs_base_get();
+    return gs_is_active(current, which) ? gs_base_get() : rdmsr(MSR_KERNEL_GS_BASE);
+}
+
+/* --- segment selectors
+ * ---------------------------------------------------------------------------------------------------
+ */
+#define READ_SEG(reg, to) __asm__ volatile("mov %%" #reg ", %0" : "=r"(to))
+/* Load a selector that the guest chose: its descriptor may be bad by now. Then the register gets
+ * null and `bad` is set. */
+#define LOAD_SEG(reg, from, bad)                          \
+    __asm__ volatile("1: mov %1, %%" #reg "\n"            \
+                     "2:\n\t"                             \
+                     ".pushsection .text.fixup, \"ax\"\n" \
+                     "3: movb $1, %0\n\t"                 \
+                     "mov %2, %%" #reg "\n\t"             \
+                     "jmp 2b\n\t"                         \
+                     ".popsection\n\t" EX_TABLE(1b, 3b)   \
+                     : "+m"(bad)                          \
+                     : "r"((uint32_t)(from)), "r"(0)      \
+                     : "memory")
+
+static void segments_save(struct vcpu *v)
+{
+    uint64_t active, shadow;
+
+    READ_SEG(ds, v->arch.ds);
+    READ_SEG(es, v->arch.es);
+    READ_SEG(fs, v->arch.fs);
+    READ_SEG(gs, v->arch.gs);
+    v->arch.fs_base = fs_base_get();
+    active = gs_base_get();
+    shadow = rdmsr(MSR_KERNEL_GS_BASE);
+    v->arch.gs_base_kernel = guest_kernel_mode(v) ? active : shadow;
+    v->arch.gs_base_user = guest_kernel_mode(v) ? shadow : active;
+}
+
+/* The guest learns of a selector that cannot be loaded through its failsafe callback, as after a
+ * bad IRET. */
+static void segments_failed(struct vcpu *v)
+{
+    struct cpu_user_regs *regs = guest_regs();
+
+    if (!v->arch.failsafe_callback)
+        return; /* it runs on with null selectors */
+    regs->ds = v->arch.ds;
+    regs->es = v->arch.es;
+    regs->fs = v->arch.fs;
+    regs->gs = v->arch.gs;
+    v->arch.bounce = (struct trap_bounce){
+        .pending = true,
+        .flags = TBF_FAILSAFE | (v->arch.failsafe_masks_events ? TBF_INTERRUPT : 0),
+        .cs = GUEST_CS64,
+        .eip = v->arch.failsafe_callback,
+    };
+}
+
+static void segments_load(struct vcpu *v)
+{
+    uint16_t ds, es, fs, gs;
+    bool bad = false;
+
+    READ_SEG(ds, ds);
+    READ_SEG(es, es);
+    READ_SEG(fs, fs);
+    READ_SEG(gs, gs);
+    /* A null selector that is there already needs no load: the usual case in 64-bit guests. */
+    if (ds | v->arch.ds)
+        LOAD_SEG(ds, v->arch.ds, bad);
+    if (es | v->arch.es)
+        LOAD_SEG(es, v->arch.es, bad);
+    if (fs | v->arch.fs)
+        LOAD_SEG(fs, v->arch.fs, bad);
+    if (gs | v->arch.gs)
+        LOAD_SEG(gs, v->arch.gs, bad);
+    fs_base_set(v->arch.fs_base);
+    gs_base_set(guest_kernel_mode(v) ? v->arch.gs_base_kernel : v->arch.gs_base_user);
+    gs_shadow_set(guest_kernel_mode(v) ? v->arch.gs_base_user : v->arch.gs_base_kernel);
+    if (unlikely(bad))
+        segments_failed(v);
+}
+
+int seg_gs_user_selector(uint16_t sel)
+{
+    unsigned long flags = irq_save();
+    bool bad = false, swap = guest_kernel_mode(current);
+
+    if (swap)
+        __asm__ volatile("swapgs");
+    LOAD_SEG(gs, sel, bad);
+    if (swap)
+        __asm__ volatile("mfence; swapgs");
+    irq_restore(flags);
+    return bad ? -EFAULT : 0;
+}
+
+/* --- descriptor tables, debug registers
+ * ------------------------------------------------------------------------------------- */
+static void descriptors_load(const struct vcpu *v)
+{
+    unsigned gdt_pages = (v->arch.gdt_entries + 511) / 512,
+             ldt_pages = (v->arch.ldt_entries + 511) / 512;
+
+    for (unsigned i = 0; i < FIRST_RESERVED_GDT_PAGE; i++)
+        gdt_slot_set(i, i < gdt_pages ? v->arch.gdt_frame[i] : INVALID_MFN);
+    for (unsigned i = 0; i < ARRAY_SIZE(v->arch.ldt_frame); i++)
+        ldt_slot_set(i, i < ldt_pages ? v->arch.ldt_frame[i] : INVALID_MFN);
+    ldt_load(v->arch.ldt_entries);
+}
+
+static void descriptors_none(void)
+{
+    for (unsigned i = 0; i < FIRST_RESERVED_GDT_PAGE; i++)
+        gdt_slot_set(i, INVALID_MFN);
+    for (unsigned i = 0; i < 16; i++)
+        ldt_slot_set(i, INVALID_MFN);
+    ldt_load(0);
+}
+
+#define WRITE_DR(n, v) __asm__ volatile("mov %0, %%dr" #n ::"r"((uint64_t)(v)))
+
+static bool has_breakpoints(const struct vcpu *v)
+{
+    return v->arch.dr[7] & 0xff;
+}
+
+static void debug_load(const struct vcpu *v)
+{
+    WRITE_DR(0, v->arch.dr[0]);
+    WRITE_DR(1, v->arch.dr[1]);
+    WRITE_DR(2, v->arch.dr[2]);
+    WRITE_DR(3, v->arch.dr[3]);
+    WRITE_DR(7, v->arch.dr[7]);
+}
+
+/* --- page tables
+ * -------------------------------------------------------------------------------------------------------------
+ */
+static uint64_t cr3_of(const struct vcpu *v)
+{
+    return mfn_to_maddr(v->arch.user_mode ? v->arch.guest_table_user : v->arch.guest_table);
+}
+
+void pv_load_cr3(struct vcpu *v)
+{
+    unsigned long flags = irq_save();
+
+    a_cpumask_set(&v->domain->arch.dirty_cpus, this_cpu_id());
+    tlb_load_cr3(cr3_of(v));
+    irq_restore(flags);
+}
+
+void pv_toggle_mode(struct vcpu *v)
+{
+    unsigned long flags = irq_save();
+    uint64_t cr3;
+
+    v->arch.user_mode = !v->arch.user_mode;
+    __asm__ volatile("swapgs");
+    /* Not counted by the flush clock: this happens at every system call of the guest's, and the
+     * clock is shared. */
+    cr3 = cr3_of(v);
+    write_cr3(cr3);
+    this_cpu()->cr3_loaded = cr3;
+    irq_restore(flags);
+}
+
+/* --- the switch
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+/* What runs here, written back; the CPU may go on running it. */
+static void save(struct vcpu *v)
+{
+    v->arch.regs = *guest_regs();
+    segments_save(v);
+    fpu_save(v);
+}
+
+void vcpu_sync_state(struct vcpu *v)
+{
+    unsigned long flags;
+
+    if (v != current)
+        return; /* paused: it was saved when it left its CPU */
+    flags = irq_save();
+    save(v);
+    fpu_restore(v); /* XCR0 and TS as the guest has them */
+    irq_restore(flags);
+}
+
+static uint64_t cr4_loaded[MAX_CPUS];
+
+static void cr4_load(const struct vcpu *v)
+{
+    uint64_t cr4 = cpu_cr4() | (v->arch.cr4_guest & CR4_TSD), *loaded = &cr4_loaded[this_cpu_id()];
+
+    if (*loaded == cr4)
+        return;
+    write_cr4(cr4);
+    *loaded = cr4;
+}
+
+static void load(struct vcpu *v)
+{
+    *guest_regs() = v->arch.regs;
+    tlb_load_cr3(cr3_of(v));
+    cr4_load(v);
+    descriptors_load(v);
+    segments_load(v);
+    if (has_breakpoints(v))
+        debug_load(v);
+    fpu_restore(v);
+    vcpu_time_update(v);
+}
+
+void context_switch(struct vcpu *prev, struct vcpu *next)
+{
+    unsigned cpu = this_cpu_id();
+
+    if (!is_idle(prev)) {
+        save(prev);
+        if (has_breakpoints(prev))
+            WRITE_DR(7, 0x400);
+    }
+    if (prev->domain != next->domain && !is_idle(next))
+        a_cpumask_set(&next->domain->arch.dirty_cpus, cpu);
+    current = next;
+    if (is_idle(next)) {
+        tlb_load_cr3(mfn_to_maddr(idle_l4()));
+        descriptors_none();
+    } else {
+        load(next);
+    }
+    if (prev->domain != next->domain) {
+        if (!is_idle(prev))
+            a_cpumask_clear(&prev->domain->arch.dirty_cpus, cpu);
+        maps_flush();
+    }
+}

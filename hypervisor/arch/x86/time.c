@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time: ns since boot from the TSC, the interrupt for the next deadline, and the clock page of each
+ * vCPU.
+ *
+ * now() = base_ns + ((tsc - tsc_base) << or >> shift) * mul / 2^32, the same formula and the same
+ * numbers that guests get, so a guest's clock and ours agree to the nanosecond and the numbers
+ * never change after boot. That needs one TSC for all CPUs; bring-up checks it. The frequency is
+ * told by CPUID, or measured once over at most 10 ms against the HPET, or the ACPI timer, or the
+ * PIT.
+ */
+#include <hv/cpumask.h>
+#include <hv/domain.h>
+#include <hv/printk.h>
+#include <hv/softirq.h>
+#include <hv/string.h>
+#include <hv/time.h>
+#include <hv/vcpu.h>
+#include <asm/acpi.h>
+#include <asm/apic.h>
+#include <asm/cpu.h>
+#include <asm/cpufeature.h>
+#include <asm/io.h>
+#include <asm/msr.h>
+#include <asm/pv.h>
+#include <asm/time.h>
+#include <asm/uaccess.h>
+#include "boot/boot.h"
+
+#define PVCLOCK_TSC_STABLE 1 /* XEN_PVCLOCK_TSC_STABLE_BIT: one clock over all vCPUs */
+
+/* System time at TSC tsc_base is base_ns: the time since the first C code ran. */
+static uint64_t tsc_base, base_ns;
+static uint32_t tsc_mul;
+static int8_t tsc_shift;
+static uint64_t tsc_hz;
+static uint64_t apic_hz; /* count-down rate of the APIC timer; unused with deadlines by TSC */
+static bool use_deadline_msr;
+static bool tsc_is_one_clock = true;
+
+uint32_t tsc_khz(void)
+{
+    return (uint32_t)(tsc_hz / 1000);
+}
+
+uint64_t now(void)
+{
+    uint64_t delta = rdtsc() - tsc_base;
+
+    delta = tsc_shift < 0 ? delta >> -tsc_shift : delta << tsc_shift;
+    return base_ns + (uint64_t)((unsigned __int128)delta * tsc_mul >> 32);
+}
+
+/* a * b / c with all 128 bits in between. The quotient must fit in 64 bits, else the CPU faults:
+ * callers bound a. */
+static uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t high;
+
+    __asm__("mulq %2\n\tdivq %3" : "+a"(a), "=&d"(high) : "rm"(b), "rm"(c) : "cc");
+    return a;
+}
+
+static uint64_t ns_to_tsc(uint64_t ns)
+{
+    return mul_div(ns, tsc_hz, 1000000000);
+}
+
+/* mul in [2^31, 2^32) and shift with ns = (ticks << shift) * mul >> 32 */
+static void set_scale(uint64_t hz)
+{
+    uint64_t ratio;
+
+    tsc_hz = hz;
+    for (tsc_shift = 0; hz > 2000000000; tsc_shift--)
+        hz >>= 1;
+    for (; hz <= 1000000000; tsc_shift++)
+        hz <<= 1;
+    ratio = (1000000000UL << 32) / hz;
+    tsc_mul = (uint32_t)MIN(ratio, 0xffffffffUL);
+}
+
+/* --- reference clocks: start a wait of about 10 ms, and its exact length
+ * ------------------------------------------------------- */
+struct reference {
+    const char *name;
+    bool (*start)(void);
+    /* ns since start, to be polled; UINT64_MAX: it stands still */
+    uint64_t (*elapsed)(void);
+};
+
+static volatile uint8_t *hpet;
+static uint32_t hpet_period_fs, hpet_start;
+
+static bool hpet_begin(void)
+{
+    if (!acpi.hpet)
+        return false;
+    hpet = ioremap(acpi.hpet, 0x400);
+    if (!hpet)
+        return false;
+    hpet_period_fs = mmio_read32(hpet + 4);
+    if (hpet_period_fs < 100000 ||
+        hpet_period_fs > 100000000) /* specification's limits: 0.1 to 100 ns */
+        return false;
+    mmio_write32(hpet + 0x10, mmio_read32(hpet + 0x10) | 1);
+    hpet_start = mmio_read32(hpet + 0xf0);
+    for (unsigned i = 0; i < 100000; i++)
+        if (mmio_read32(hpet + 0xf0) != hpet_start)
+            return true;
+    return false;
+}
+
+static uint64_t hpet_elapsed(void)
+{
+    return (uint64_t)(mmio_read32(hpet + 0xf0) - hpet_start) * hpet_period_fs / 1000000;
+}
+
+static uint32_t pm_start;
+
+static bool pm_begin(void)
+{
+    if (!acpi.pm_timer)
+        return false;
+    pm_start = inl(acpi.pm_timer) & 0xffffff;
+    for (unsigned i = 0; i < 100000; i++)
+        if ((inl(acpi.pm_timer) & 0xffffff) != pm_start)
+            return true;
+    return false;
+}
+
+static uint64_t pm_elapsed(void) /* 3.579545 MHz, 24 bits */
+{
+    return (uint64_t)((inl(acpi.pm_timer) - pm_start) & 0xffffff) * 1000000000 / 3579545;
+}
+
+static bool pit_begin(void) /* channel 2, gate on, speaker off, counting down from 0xffff */
+{
+    outb(0x61, (inb(0x61) & 0xfd) | 1);
+    outb(0x43, 0xb0);
+    outb(0x42, 0xff);
+    outb(0x42, 0xff);
+    return true;
+}
+
+static uint64_t pit_elapsed(void)
+{
+    uint16_t count;
+
+    outb(0x43, 0x80);
+    count = inb(0x42);
+    count |= (uint16_t)(inb(0x42) << 8);
+    return (uint64_t)(uint16_t)(0xffff - count) * 1000000000 / 1193182;
+}
+
+static const struct reference references[] = {{"HPET", hpet_begin, hpet_elapsed},
+                                              {"ACPI timer", pm_begin, pm_elapsed},
+                                              {"PIT", pit_begin, pit_elapsed}};
+
+/* One moment on all clocks. Of several tries the one whose reading took the shortest: others were
+ * interrupted by SMM or a busy host. */
+struct moment {
+    uint64_t tsc, ns;
+    uint32_t apic;
+};
+
+static struct moment read_all(const struct reference *r)
+{
+    struct moment best = {0};
+    uint64_t best_span = UINT64_MAX;
+
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t before = rdtsc(), ns = r->elapsed();
+        uint32_t apic = ~0u - apic_timer_count();
+        uint64_t after = rdtsc();
+
+        if (after - before < best_span) {
+            best_span = after - before;
+            best = (struct moment){before + best_span / 2, ns, apic};
+        }
+    }
+    return best;
+}
+
+static const char *calibrate(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(references); i++) {
+        const struct reference *r = &references[i];
+        struct moment a, b;
+        uint64_t ns = 0;
+
+        if (!r->start())
+            continue;
+        apic_timer_set(~0u);
+        a = read_all(r);
+        for (unsigned spin = 0; ns < a.ns + 10000000 && spin < 100000000; spin++)
+            ns = r->elapsed();
+        b = read_all(r);
+        apic_timer_set(0);
+        if (b.ns < a.ns + 10000000)
+            continue;
+        ns = b.ns - a.ns;
+        apic_hz = mul_div(b.apic - a.apic, 1000000000, ns);
+        if (!tsc_hz)
+            set_scale(mul_div(b.tsc - a.tsc, 1000000000, ns));
+        return r->name;
+    }
+    return NULL;
+}
+
+/* TSC frequency as the CPU itself tells it: crystal and ratio. 0: it does not. */
+static uint64_t cpuid_tsc_hz(void)
+{
+    struct cpuid_regs r;
+
+    if (cpu_has.max_leaf < 0x15)
+        return 0;
+    r = cpuid_count(0x15, 0);
+    return r.eax && r.ebx && r.ecx ? (uint64_t)r.ecx * r.ebx / r.eax : 0;
+}
+
+void time_init(void)
+{
+    uint64_t told = cpuid_tsc_hz();
+    const char *how = "CPUID";
+
+    use_deadline_msr = cpu_has.tsc_deadline;
+    if (told)
+        set_scale(told);
+    if (!told || !use_deadline_msr)
+        how = calibrate();
+    if (!how)
+        panic("no clock works: neither HPET nor ACPI timer nor PIT counts"); /* boot */
+    tsc_base = boot_tsc; /* for one reading of now(), which tells how long ago that was */
+    base_ns = now();
+    tsc_base = boot_tsc + ns_to_tsc(base_ns);
+    time_cpu_init();
+    pr_info("Time: TSC at %lu.%03lu MHz (by %s), deadlines by %s\n", tsc_hz / 1000000,
+            tsc_hz / 1000 % 1000, how, use_deadline_msr ? "TSC" : "APIC timer");
+}
+
+void time_tsc_differs(unsigned cpu)
+{
+    tsc_is_one_clock = false;
+    pr_warn("CPU %u: its TSC differs from the first one's; clocks may jump between CPUs\n", cpu);
+}
+
+void time_cpu_init(void)
+{
+    apic_timer_mode(use_deadline_msr);
+}
+
+void timer_hw_set(uint64_t deadline_ns)
+{
+    uint64_t t, count;
+
+    if (deadline_ns == UINT64_MAX) {
+        if (use_deadline_msr)
+            wrmsr(MSR_TSC_DEADLINE, 0);
+        else
+            apic_timer_set(0);
+        return;
+    }
+    t = now();
+    if (deadline_ns <= t) {
+        softirq_raise(SOFTIRQ_TIMER); /* and no interrupt: the exit path looks at it at once */
+        return;
+    }
+    /* A deadline far away is cut: the interrupt comes early, finds nothing due, and is set again.
+     */
+    t = MIN(deadline_ns - t, 1000000000UL * 60);
+    if (use_deadline_msr) {
+        wrmsr(MSR_TSC_DEADLINE, rdtsc() + ns_to_tsc(t) + 1);
+        return;
+    }
+    count = mul_div(t, apic_hz, 1000000000) + 1;
+    apic_timer_set((uint32_t)MIN(count, 0xffffffffUL));
+}
+
+/* --- the guests' clock
+ * -------------------------------------------------------------------------------------------------------------
+ */
+static void fill(struct vcpu_time_info *t)
+{
+    t->tsc_timestamp = tsc_base;
+    t->system_time = base_ns;
+    t->tsc_to_system_mul = tsc_mul;
+    t->tsc_shift = tsc_shift;
+    t->flags = tsc_is_one_clock ? PVCLOCK_TSC_STABLE : 0;
+}
+
+/* The numbers are the same from boot to the end: a page that has them needs no write. */
+static bool up_to_date(const struct vcpu_time_info *t)
+{
+    return t->version && !(t->version & 1) && t->tsc_timestamp == tsc_base &&
+           t->tsc_to_system_mul == tsc_mul && t->tsc_shift == tsc_shift;
+}
+
+void vcpu_time_update(struct vcpu *v)
+{
+    struct vcpu_info *info;
+    struct vcpu_time_info *t, copy = {0};
+
+    if (v->domain->is_idle)
+        return;
+    info = vcpu_info_map(v);
+    t = &info->time;
+    if (!up_to_date(t)) {
+        uint32_t version = t->version | 1; /* odd: being written. Version protocol of <xen/xen.h> */
+
+        WRITE_ONCE(t->version, version);
+        __atomic_thread_fence(__ATOMIC_RELEASE);
+        fill(t);
+        __atomic_thread_fence(__ATOMIC_RELEASE);
+        WRITE_ONCE(t->version, version + 1);
+    }
+    vcpu_info_unmap(v, info);
+    if (!v->time_info_guest || v != current)
+        return;
+    /* The second copy is in the guest's own memory (for its user space); a failure to write is the
+     * guest's loss. */
+    if (copy_from_guest(&copy, v->time_info_guest, sizeof(copy)) || up_to_date(&copy))
+        return;
+    copy.version |= 1;
+    if (copy_to_guest(v->time_info_guest, &copy.version, sizeof(copy.version)))
+        return;
+    fill(&copy);
+    if (copy_to_guest(v->time_info_guest + 8, &copy.tsc_timestamp, sizeof(copy) - 8))
+        return;
+    copy.version++;
+    if (copy_to_guest(v->time_info_guest, &copy.version, sizeof(copy.version)))
+        return;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domains: making them, finding them by id, counting who uses them, freeing them.
+ *
+ * Interface: domain_create, domain_make_vcpus, domain_get/put/hold/next, domains_init
+ * (hv/domain.h); the rest of their life is in domain_life.c. Invariant: a domain is in the table
+ * from its creation until its last reference goes; the creation's own reference is dropped by
+ * domain_kill. Each frame that a domain owns is covered by a reference that the frame allocator
+ * holds while tot_pages is not 0, so an owner outlives its frames. Lock: domain_list_lock.
+ */
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/evtchn.h>
+#include <hv/frame.h>
+#include <hv/grant.h>
+#include <hv/printk.h>
+#include <hv/sched.h>
+#include <hv/string.h>
+#include <hv/time.h>
+#include <hv/vcpu.h>
+#include <asm/cpu.h>
+#include <asm/pv.h>
+
+#define HASH_SIZE        64
+#define DOMAIN_MAX_VCPUS 128
+
+struct domain *dom0, *dom_xen, *dom_io, *idle_domain;
+
+static spinlock_t domain_list_lock = SPINLOCK_INIT;
+static struct list domain_list = LIST_INIT(domain_list); /* by ascending id */
+static struct domain *domain_hash[HASH_SIZE];
+
+/* --- finding
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static struct domain *hash_find(domid_t id)
+{
+    struct domain *d = domain_hash[id % HASH_SIZE];
+
+    while (d && d->id != id)
+        d = d->hash_next;
+    return d;
+}
+
+/* A reference, unless the last one is already gone and the domain only waits to leave the table. */
+static bool try_hold(struct domain *d)
+{
+    unsigned n = d->refs;
+
+    while (n)
+        if (__atomic_compare_exchange_n(&d->refs, &n, n + 1, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+            return true;
+    return false;
+}
+
+struct domain *domain_get(domid_t id)
+{
+    struct domain *d;
+
+    spin_lock(&domain_list_lock);
+    d = hash_find(id);
+    if (d && !try_hold(d))
+        d = NULL;
+    spin_unlock(&domain_list_lock);
+    return d;
+}
+
+struct domain *domain_get_self_or(domid_t id)
+{
+    struct domain *self = current->domain;
+
+    if (id == DOMID_SELF || id == self->id) {
+        domain_hold(self);
+        return self;
+    }
+    return self->is_dom0 ? domain_get(id) : NULL;
+}
+
+struct domain *domain_next(domid_t after)
+{
+    struct domain *found = NULL;
+    struct list *pos;
+
+    spin_lock(&domain_list_lock);
+    list_for_each(pos, &domain_list)
+    {
+        struct domain *d = list_entry(pos, struct domain, link);
+
+        if ((after == 0xffff || d->id > after) && try_hold(d)) {
+            found = d;
+            break;
+        }
+    }
+    spin_unlock(&domain_list_lock);
+    return found;
+}
+
+void domain_hold(struct domain *d)
+{
+    __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
+}
+
+/* --- making and freeing
+ * ------------------------------------------------------------------------------------------- */
+
+static void table_insert(struct domain *d)
+{
+    struct list *pos;
+
+    list_for_each(pos, &domain_list) if (list_entry(pos, struct domain, link)->id > d->id) break;
+    list_add_tail(pos, &d->link);
+    d->hash_next = domain_hash[d->id % HASH_SIZE];
+    domain_hash[d->id % HASH_SIZE] = d;
+}
+
+static void table_remove(struct domain *d)
+{
+    struct domain **p = &domain_hash[d->id % HASH_SIZE];
+
+    while (*p != d)
+        p = &(*p)->hash_next;
+    *p = d->hash_next;
+    list_del(&d->link);
+}
+
+/* Everything a domain has when nobody knows it: what domain_create could not finish, or nothing
+ * refers to any more. */
+static void domain_free(struct domain *d)
+{
+    for (unsigned i = 0; d->vcpu && i < d->max_vcpus; i++)
+        if (d->vcpu[i])
+            vcpu_destroy(d->vcpu[i]);
+    hv_free(d->vcpu);
+    if (d->grant)
+        grant_domain_destroy(d);
+    if (d->evtchn)
+        evtchn_domain_destroy(d);
+    sched_domain_destroy(d);
+    arch_domain_destroy(d);
+    if (d->shared_info)
+        unshare_page(d->shared_info);
+    hv_free(d->watchdogs);
+    hv_free(d);
+}
+
+void domain_put(struct domain *d)
+{
+    if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    spin_lock(&domain_list_lock);
+    table_remove(d);
+    spin_unlock(&domain_list_lock);
+    domain_free(d);
+    send_dom0_virq(VIRQ_DOM_EXC); /* its id is free now: tools that wait for that look again */
+}
+
+static struct domain *domain_alloc(domid_t id)
+{
+    struct domain *d = hv_alloc(sizeof(*d));
+
+    if (!d)
+        return NULL;
+    d->id = id;
+    d->refs = 1;
+    d->shutdown_code = SHUTDOWN_CODE_NONE;
+    list_init(&d->link);
+    spin_lock_init(&d->lock);
+    spin_lock_init(&d->page_lock);
+    spin_lock_init(&d->arch.mmu_lock);
+    return d;
+}
+
+static int domain_init_parts(struct domain *d, const struct domain_config *cfg)
+{
+    int rc;
+
+    d->shared_info = heap_alloc_pages(0);
+    d->vcpu = hv_alloc(cfg->max_vcpus * sizeof(*d->vcpu));
+    if (!d->shared_info || !d->vcpu)
+        return -ENOMEM;
+    for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+        d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
+    share_page(d, d->shared_info, true);
+    d->max_vcpus = cfg->max_vcpus;
+    watchdogs_init(d);
+    rc = d->watchdogs ? 0 : -ENOMEM;
+    rc = rc ? rc : sched_domain_init(d);
+    rc = rc ? rc : arch_domain_create(d);
+    rc = rc ? rc : evtchn_domain_init(d, cfg->max_evtchn_port);
+    rc = rc ? rc : grant_domain_init(d, cfg->max_grant_frames, cfg->max_maptrack_frames);
+    if (!rc)
+        wallclock_write(d);
+    return rc;
+}
+
+int domain_create(domid_t id, const struct domain_config *cfg, struct domain **out)
+{
+    struct domain *d;
+    int rc;
+
+    if (id >= DOMID_FIRST_RESERVED || cfg->max_vcpus < 1 || cfg->max_vcpus > DOMAIN_MAX_VCPUS)
+        return -EINVAL;
+    d = domain_alloc(id);
+    if (!d)
+        return -ENOMEM;
+    d->is_dom0 = cfg->is_dom0;
+    d->ssidref = cfg->ssidref;
+    d->flags = cfg->flags;
+    memcpy(d->handle, cfg->handle, sizeof(d->handle));
+    d->pause_count = 1;
+    d->controller_pauses = 1;
+    d->max_pages = cfg->is_dom0 ? UINT64_MAX : 0;
+
+    rc = domain_init_parts(d, cfg);
+    if (rc) {
+        domain_free(d);
+        return rc;
+    }
+    /* Last, and only if the id is still free: whoever finds it finds all of it. */
+    spin_lock(&domain_list_lock);
+    rc = hash_find(id) ? -EEXIST : 0;
+    if (!rc)
+        table_insert(d);
+    spin_unlock(&domain_list_lock);
+    if (rc) {
+        domain_free(d);
+        return rc;
+    }
+    if (d->is_dom0)
+        dom0 = d;
+    *out = d;
+    return 0;
+}
+
+int domain_make_vcpus(struct domain *d, unsigned max)
+{
+    struct vcpu *made[DOMAIN_MAX_VCPUS] = {NULL};
+    int rc = 0;
+
+    if (max < 1 || max > d->max_vcpus)
+        return -EINVAL;
+    for (unsigned i = 0; i < max && !rc; i++) {
+        made[i] = vcpu_create(d, i);
+        rc = made[i] ? 0 : -ENOMEM;
+    }
+    spin_lock(&d->lock);
+    if (!rc && (d->vcpu[0] || d->dying))
+        rc = -EINVAL; /* they were made before; or it is too late */
+    for (unsigned i = 0; i < max && !rc; i++)
+        __atomic_store_n(&d->vcpu[i], made[i], __ATOMIC_RELEASE);
+    spin_unlock(&d->lock);
+    for (unsigned i = 0; i < max && rc; i++)
+        if (made[i])
+            vcpu_destroy(made[i]);
+    return rc;
+}
+
+static struct domain *system_domain(domid_t id)
+{
+    struct domain *d = domain_alloc(id);
+
+    /* At boot only: without memory for these few hundred bytes there is nothing to run. */
+    if (!d)
+        panic("no memory for system domain %#x\n", id);
+    d->is_system = true;
+    d->max_pages = UINT64_MAX;
+    spin_lock(&domain_list_lock);
+    /* Found by id (foreign maps name DOMID_XEN, DOMID_IO), but not in the list of guests. */
+    d->hash_next = domain_hash[id % HASH_SIZE];
+    domain_hash[id % HASH_SIZE] = d;
+    spin_unlock(&domain_list_lock);
+    return d;
+}
+
+void domains_init(void)
+{
+    dom_xen = system_domain(DOMID_XEN);
+    dom_io = system_domain(DOMID_IO);
+    idle_domain = system_domain(DOMID_IDLE);
+    idle_domain->is_idle = true;
+    idle_domain->max_vcpus = MAX_CPUS;
+    idle_domain->vcpu = hv_alloc(MAX_CPUS * sizeof(*idle_domain->vcpu));
+    if (!idle_domain->vcpu)
+        panic("no memory for the idle domain\n");
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
+        idle_vcpu_create(cpu);
+}

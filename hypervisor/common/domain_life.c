@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What happens to a domain after it was made: pause, shutdown, resume, crash, kill.
+ *
+ * Interface: hv/domain.h. Lock: d->lock for the shutdown state; domctl_lock is held by callers of
+ * domain_kill, one at a time. Pausing waits for vCPUs on other CPUs to stop, so no lock that they
+ * might wait for is held meanwhile.
+ */
+#include <hv/cmdline.h>
+#include <hv/control.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/evtchn.h>
+#include <hv/grant.h>
+#include <hv/printk.h>
+#include <hv/sched.h>
+#include <hv/softirq.h>
+#include <hv/string.h>
+#include <hv/vcpu.h>
+#include <xen/sched.h>
+#include <asm/cpu.h>
+#include <asm/pv.h>
+
+#define for_each_vcpu(d, v, i)                              \
+    for ((i) = 0; (d)->vcpu && (i) < (d)->max_vcpus; (i)++) \
+        if (((v) = (d)->vcpu[i]) != NULL)
+
+/* --- pause
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+static void pause_nosync(struct domain *d)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    d->pause_count++;
+    for_each_vcpu(d, v, i) vcpu_sleep_nosync(v);
+}
+
+void domain_pause(struct domain *d)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    pause_nosync(d);
+    for_each_vcpu(d, v, i) if (v != current) vcpu_sleep_sync(v);
+}
+
+void domain_unpause(struct domain *d)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    if (--d->pause_count == 0)
+        for_each_vcpu(d, v, i) vcpu_wake(v);
+}
+
+bool domain_is_paused(const struct domain *d)
+{
+    return d->controller_pauses > 0;
+}
+
+uint64_t domain_cpu_time(struct domain *d)
+{
+    uint64_t ns = d->cpu_time_gone;
+    struct vcpu *v;
+    unsigned i;
+
+    for_each_vcpu(d, v, i)
+    {
+        struct vcpu_runstate_info r;
+
+        vcpu_runstate_get(v, &r);
+        ns += r.time[RUNSTATE_running];
+    }
+    return ns;
+}
+
+/* --- shutdown
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+static void dom0_shutdown(int reason)
+{
+    switch (reason) {
+    case SHUTDOWN_poweroff:
+        pr_info("dom0 powered off: powering the machine off\n");
+        machine_power_off();
+    case SHUTDOWN_reboot:
+        pr_info("dom0 asked for a reboot: restarting the machine\n");
+        machine_restart();
+    case SHUTDOWN_crash:
+        pr_err("dom0 crashed%s%s\n", dom0->crash_reason[0] ? ": " : "", dom0->crash_reason);
+        break;
+    case SHUTDOWN_watchdog:
+        pr_err("dom0's watchdog was not fed in time\n");
+        break;
+    default:
+        pr_err("dom0 shut down for reason %d\n", reason);
+        break;
+    }
+    if (opt.noreboot) {
+        pr_err("noreboot: the machine stays stopped for you to read this; reset it by hand\n");
+        machine_halt();
+    }
+    machine_restart();
+}
+
+void domain_shutdown(struct domain *d, int reason)
+{
+    bool first;
+
+    spin_lock(&d->lock);
+    if (d->shutdown_code ==
+        SHUTDOWN_CODE_NONE) /* else the guest named it before (SCHEDOP_shutdown_code) */
+        d->shutdown_code = reason;
+    reason = d->shutdown_code;
+    first = !d->is_shut_down;
+    d->is_shutting_down = d->is_shut_down = true;
+    spin_unlock(&d->lock);
+    if (d->is_dom0)
+        dom0_shutdown(reason);
+    if (!first)
+        return;
+    pause_nosync(d); /* undone by domain_resume */
+    send_dom0_virq(VIRQ_DOM_EXC);
+}
+
+void domain_resume(struct domain *d)
+{
+    struct vcpu *v;
+    bool was;
+    unsigned i;
+
+    spin_lock(&d->lock);
+    was = d->is_shut_down && !d->dying;
+    if (was) {
+        d->is_shut_down = d->is_shutting_down = false;
+        d->shutdown_code = SHUTDOWN_CODE_NONE;
+        d->crash_reason[0] = '\0';
+    }
+    spin_unlock(&d->lock);
+    if (!was)
+        return;
+    for_each_vcpu(d, v, i) vcpu_sleep_sync(v); /* the shutdown did not wait for it */
+    domain_unpause(d);
+}
+
+void domain_crash(struct domain *d, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!d->is_shut_down) {
+        va_start(ap, fmt);
+        vsnprintf(d->crash_reason, sizeof(d->crash_reason), fmt, ap);
+        va_end(ap);
+        pr_err("d%u crashed: %s\n", d->id, d->crash_reason);
+    }
+    domain_shutdown(d, SHUTDOWN_crash);
+    /* Were it paused and resumed at this very moment: the one that crashed does not go on without a
+     * look. */
+    if (current->domain == d)
+        softirq_raise(SOFTIRQ_SCHEDULE);
+}
+
+/* --- kill
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+enum { KILL_STOP, KILL_EVENTS, KILL_GRANTS, KILL_ARCH, KILL_DONE };
+
+static void kill_stop(struct domain *d)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    spin_lock(&d->lock);
+    d->dying = true;
+    spin_unlock(&d->lock);
+    domain_pause(d);
+    watchdogs_kill(d);
+    for_each_vcpu(d, v, i) vcpu_timers_kill(v);
+}
+
+long domain_kill(struct domain *d)
+{
+    struct vcpu *v;
+    long rc = 0;
+    unsigned i;
+
+    if (d == current->domain || d->is_system)
+        return -EINVAL;
+    switch (d->relinquish_step) {
+    case KILL_STOP:
+        kill_stop(d);
+        d->relinquish_step = KILL_EVENTS;
+        /* fallthrough */
+    case KILL_EVENTS:
+        evtchn_domain_close_all(d);
+        d->relinquish_step = KILL_GRANTS;
+        /* fallthrough */
+    case KILL_GRANTS:
+        rc = grant_release_mappings(d);
+        if (rc)
+            return rc;
+        for_each_vcpu(d, v, i) vcpu_info_unregister(v);
+        d->relinquish_step = KILL_ARCH;
+        /* fallthrough */
+    case KILL_ARCH:
+        rc = arch_domain_relinquish(d);
+        if (rc)
+            return rc;
+        d->relinquish_step = KILL_DONE;
+        d->dead = true;
+        domain_put(d); /* the creation's */
+        send_dom0_virq(VIRQ_DOM_EXC);
+        break;
+    default:
+        break; /* killed before; somebody still holds frames of it */
+    }
+    return 0;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * domctl: a domain's vCPUs: number, registers, placement, share of the machine, TSC. Called with
+ * domctl_lock held.
+ */
+#include "domctl.h"
+#include <asm/cpu.h>
+#include <asm/uaccess.h>
+#include <hv/errno.h>
+#include <hv/frame.h>
+#include <hv/sched.h>
+#include <hv/time.h>
+
+#define TSC_MODE_DEFAULT 0
+
+static struct vcpu *find_vcpu(struct domain *d, uint32_t id)
+{
+    return id < d->max_vcpus ? d->vcpu[id] : NULL;
+}
+
+long domctl_max_vcpus(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+{
+    return d == current->domain ? -EINVAL : domain_make_vcpus(d, op->u.max_vcpus.max);
+}
+
+/* --- registers
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+{
+    struct xen_domctl_vcpucontext *a = &op->u.vcpucontext;
+    struct vcpu *v = find_vcpu(d, a->vcpu);
+    struct vcpu_guest_context *c;
+    long rc;
+
+    if (d == current->domain || a->vcpu >= d->max_vcpus)
+        return -EINVAL;
+    if (!v)
+        return -ESRCH;
+    if (!a->ctxt.p) /* "reset" is for HVM */
+        return -EINVAL;
+    c = hv_alloc(sizeof(*c));
+    if (!c)
+        return -ENOMEM;
+    rc = copy_in(c, a->ctxt.p);
+    if (!rc) {
+        domain_pause(d);
+        rc = arch_vcpu_set_context(v, c);
+        domain_unpause(d);
+    }
+    hv_free(c);
+    return rc;
+}
+
+long domctl_getvcpucontext(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+{
+    struct xen_domctl_vcpucontext *a = &op->u.vcpucontext;
+    struct vcpu *v = find_vcpu(d, a->vcpu);
+    struct vcpu_guest_context *c;
+    long rc;
+
+    if (d == current->domain || a->vcpu >= d->max_vcpus)
+        return -EINVAL;
+    if (!v)
+        return -ESRCH;
+    if (!v->initialised)
+        return -ENODATA;
+    c = hv_alloc(sizeof(*c));
+    if (!c)
+        return -ENOMEM;
+    vcpu_pause(v);
+    arch_vcpu_get_context(v, c);
+    vcpu_unpause(v);
+    rc = copy_out(a->ctxt.p, c);
+    hv_free(c);
+    return rc;
+}
+
+long domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+{
+    struct xen_domctl_getvcpuinfo *a = &op->u.getvcpuinfo;
+    struct vcpu *v = find_vcpu(d, a->vcpu);
+    struct vcpu_runstate_info run;
+
+    if (a->vcpu >= d->max_vcpus)
+        return -EINVAL;
+    if (!v)
+        return -ESRCH;
+    vcpu_runstate_get(v, &run);
+    a->online = !v->down;
+    a->blocked = v->blocked;
+    a->running = v->is_running;
+    a->cpu_time = run.time[RUNSTATE_running];
+    a->cpu = v->cpu;
+    return 0;
+}
+
+/* --- placement
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+{
+    struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+    struct vcpu *v = find_vcpu(d, a->vcpu);
+    cpumask_t mask = {{0}};
+    long rc = 0;
+
+    if (a->vcpu >= d->max_vcpus)
+        return -EINVAL;
+    if (!v)
+        return -ESRCH;
+    if (!a->flags ||
+        a->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE))
+        return -EINVAL;
+    if (a->flags & XEN_VCPUAFFINITY_HARD) {
+        rc = bitmap_from_tool(mask.w, nr_cpus, &a->cpumap_hard);
+        rc = rc ? rc : sched_set_affinity(v, &mask);
+        sched_get_affinity(v, &mask);
+        rc = rc ? rc : bitmap_to_tool(&a->cpumap_hard, mask.w, nr_cpus);
+    }
+    /* A preference is accepted and not used: the scheduler spreads load over the hard mask. */
+    if (!rc && a->flags & XEN_VCPUAFFINITY_SOFT)
+        rc = bitmap_from_tool(mask.w, nr_cpus, &a->cpumap_soft);
+    return rc;
+}
+
+long domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+{
+    struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+    struct vcpu *v = find_vcpu(d, a->vcpu);
+    cpumask_t hard = {{0}}, soft = {{0}};
+    long rc = 0;
+
+    if (a->vcpu >= d->max_vcpus)
+        return -EINVAL;
+    if (!v)
+        return -ESRCH;
+    sched_get_affinity(v, &hard);
+    for (unsigned c = 0; c < nr_cpus; c++)
+        cpumask_set(&soft, c);
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        rc = bitmap_to_tool(&a->cpumap_hard, hard.w, nr_cpus);
+    if (!rc && a->flags & XEN_VCPUAFFINITY_SOFT)
+        rc = bitmap_to_tool(&a->cpumap_soft, soft.w, nr_cpus);
+    return rc;
+}
+
+long domctl_setnodeaffinity(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+{
+    uint64_t nodes;
+
+    if (bitmap_from_tool(&nodes, 64, &op->u.nodeaffinity.nodemap))
+        return -EFAULT;
+    if (!(nodes & 1)) /* one node so far */
+        return -EINVAL;
+    d->node_affinity = nodes;
+    return 0;
+}
+
+long domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+{
+    uint64_t nodes = 1;
+
+    return bitmap_to_tool(&op->u.nodeaffinity.nodemap, &nodes, 1);
+}
+
+/* --- scheduling
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+long domctl_scheduler_op(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+{
+    struct xen_domctl_scheduler_op *a = &op->u.scheduler_op;
+    struct sched_params p;
+
+    if (a->sched_id != XEN_SCHEDULER_CREDIT2)
+        return -EINVAL;
+    switch (a->cmd) {
+    case XEN_DOMCTL_SCHEDOP_putinfo:
+        sched_get_params(d, &p);
+        if (a->u.credit2.weight)
+            p.weight = a->u.credit2.weight;
+        if (a->u.credit2.cap != (uint16_t)~0)
+            p.cap = a->u.credit2.cap;
+        return sched_set_params(d, &p);
+    case XEN_DOMCTL_SCHEDOP_getinfo:
+        sched_get_params(d, &p);
+        a->u.credit2.weight = p.weight;
+        a->u.credit2.cap = p.cap;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+long domctl_settscinfo(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+{
+    struct xen_domctl_tsc_info *a = &op->u.tsc_info;
+
+    if (d == current->domain)
+        return -EINVAL;
+    /* The TSC is the machine's own: the modes that promise no more than that, at this machine's
+     * frequency. */
+    if (a->tsc_mode > 2 || (a->gtsc_khz && a->gtsc_khz != tsc_khz()))
+        return -EOPNOTSUPP;
+    d->tsc_mode = a->tsc_mode;
+    d->tsc_khz = a->gtsc_khz;
+    d->tsc_incarnation = a->incarnation;
+    return 0;
+}
+
+long domctl_gettscinfo(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+{
+    op->u.tsc_info = (struct xen_domctl_tsc_info){
+        .tsc_mode = d->tsc_mode ? d->tsc_mode : TSC_MODE_DEFAULT,
+        .gtsc_khz = tsc_khz(),
+        .incarnation = d->tsc_incarnation,
+        .elapsed_nsec = now(),
+    };
+    return 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Virtual interrupts: per-vCPU ones (timer, debug) that each vCPU binds for itself, and global ones
+ * that are bound on vCPU 0.
+ *
+ * Interface: send_guest_vcpu_virq, send_guest_global_virq, send_dom0_virq (hv/evtchn.h): any
+ * context, interrupts included. Lock: d's evtchn lock guards v->virq_port.
+ */
+#include "port.h"
+
+bool virq_is_global(unsigned virq)
+{
+    return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
+}
+
+static void raise(struct vcpu *v, unsigned virq)
+{
+    struct domain *d = v->domain;
+    unsigned long flags;
+    unsigned port;
+
+    if (!READ_ONCE(v->virq_port[virq])) /* not bound: the common case for most, without the lock */
+        return;
+    flags = evtchn_lock(d);
+    port = v->virq_port[virq];
+    if (port)
+        port_set_pending(d, port, port_find(d, port));
+    evtchn_unlock(d, flags);
+}
+
+void send_guest_vcpu_virq(struct vcpu *v, unsigned virq)
+{
+    raise(v, virq);
+}
+
+void send_guest_global_virq(struct domain *d, unsigned virq)
+{
+    if (d && d->vcpu && d->vcpu[0])
+        raise(d->vcpu[0], virq);
+}
+
+void send_dom0_virq(unsigned virq)
+{
+    send_guest_global_virq(dom0, virq);
+}
+
+long evtchn_bind_virq(struct evtchn_bind_virq *op)
+{
+    struct domain *d = current->domain;
+    unsigned long flags;
+    struct vcpu *v;
+    int port;
+
+    if (op->virq >= ARRAY_SIZE(v->virq_port))
+        return -EINVAL;
+    if (virq_is_global(op->virq) && op->vcpu != 0)
+        return -EINVAL;
+    if (op->vcpu >= d->max_vcpus || !d->vcpu[op->vcpu])
+        return -ENOENT;
+    if (port_room(d))
+        return -ENOMEM;
+    v = d->vcpu[op->vcpu];
+
+    flags = evtchn_lock(d);
+    port = v->virq_port[op->virq] ? -EEXIST : port_alloc(d);
+    if (port > 0) {
+        *port_find(d, (unsigned)port) =
+            (struct port){.state = EVTCHNSTAT_virq, .vcpu = (uint16_t)op->vcpu, .number = op->virq};
+        v->virq_port[op->virq] = (unsigned)port;
+        op->port = (evtchn_port_t)port;
+    }
+    evtchn_unlock(d, flags);
+    return port < 0 ? port : 0;
+}

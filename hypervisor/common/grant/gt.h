@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside grants: the table of a domain, what is pinned of it, and the mappings a domain holds.
+ *
+ * table.c   the shared frames and their growth; setup_table, query_size, version
+ * active.c  pins: who uses which entry how, and the guest's flags that tell it so
+ * track.c   handles of mappings
+ * map.c, unmap.c, copy.c, op.c   GNTTABOP_*
+ *
+ * Each pin (one part of a mapping, or one side of a copy) holds exactly one reference to the frame,
+ * typed if it may write. The first pin of an entry sets GTF_reading in the guest's entry, the first
+ * that may write GTF_writing; the last ones clear them. Lock: gt->lock for the table and its pins,
+ * gt->track_lock for the handles; never both of two tables at once.
+ */
+#ifndef GRANT_GT_H
+#define GRANT_GT_H
+
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/frame.h>
+#include <hv/grant.h>
+#include <hv/vcpu.h>
+#include <hv/lock.h>
+#include <xen/grant_table.h>
+
+#define ENTRIES_PER_FRAME (PAGE_SIZE / sizeof(struct grant_entry_v1))
+#define ACTIVE_PER_PAGE   (PAGE_SIZE / sizeof(struct active))
+#define TRACKS_PER_PAGE   (PAGE_SIZE / sizeof(struct track))
+
+struct active {                /* of one entry, while it is pinned */
+    uint32_t readers, writers; /* pins */
+    mfn_t frame;
+    domid_t domid; /* whose the pins are */
+};
+
+struct track { /* a handle of a domain's */
+    grant_ref_t ref;
+    domid_t domid; /* whose grant */
+    uint16_t
+        flags; /* GNTMAP_host_map, device_map: the parts that are mapped; readonly, contains_pte */
+    uint32_t next_free;
+};
+
+struct grant_table { /* d->grant */
+    spinlock_t lock;
+    unsigned nr_frames, max_frames;
+    struct grant_entry_v1 **shared; /* [max_frames], heap pages shared with the guest */
+    struct active **active;         /* pages; NULL until an entry in them is pinned */
+    unsigned nr_active_pages;
+
+    spinlock_t track_lock;
+    struct track **tracks; /* pages */
+    unsigned nr_tracks, max_tracks;
+    uint32_t free_track;     /* handle + 1; 0: none */
+    uint32_t release_cursor; /* grant_release_mappings */
+};
+
+/* table.c */
+int gt_grow(struct domain *d, unsigned nr_frames);
+long gnttab_setup_table(uint64_t uop, unsigned count);
+long gnttab_query_size(uint64_t uop, unsigned count);
+long gnttab_get_version(uint64_t uop);
+long gnttab_set_version(uint64_t uop);
+long gnttab_get_status_frames(uint64_t uop);
+
+/*
+ * active.c. Pin entry ref of owner for user: *f is its frame, with a reference (typed FT_WRITABLE
+ * unless readonly). GNTST_*. grant_repin takes one more of what the caller holds already.
+ */
+int grant_pin(struct domain *owner, domid_t user, grant_ref_t ref, bool readonly, mfn_t *f);
+int grant_repin(struct domain *owner, grant_ref_t ref, bool readonly);
+void grant_unpin(struct domain *owner, grant_ref_t ref, bool readonly);
+/* The frame of an entry that the caller has pinned. */
+mfn_t grant_pinned_frame(struct domain *owner, grant_ref_t ref);
+/* Is the entry pinned? gt->lock held. */
+bool grant_is_pinned(struct grant_table *gt, grant_ref_t ref);
+
+/* track.c. -1: no room. A new handle has no parts mapped (flags 0) until track_set. */
+int64_t track_alloc(struct domain *d);
+void track_set(struct domain *d, uint32_t handle, struct track t);
+void track_free(struct domain *d, uint32_t handle);
+/*
+ * Claim the parts (GNTMAP_*) of a handle for unmapping: nobody else can until track_unclaim gives
+ * them back. False: no such handle or none of those parts; *t is the handle as it was, with flags
+ * the parts that were claimed and readonly.
+ */
+bool track_claim(struct domain *d, uint32_t handle, uint16_t parts, struct track *t, bool *last);
+void track_unclaim(struct domain *d, uint32_t handle, uint16_t parts);
+
+/* map.c, unmap.c, copy.c: from hc->progress[0] on; -HC_RESTART keeps how far they came there. */
+struct hypercall;
+long gnttab_map(struct hypercall *hc, uint64_t uop, unsigned count);
+long gnttab_unmap(struct hypercall *hc, uint64_t uop, unsigned count, bool replace);
+long gnttab_copy(struct hypercall *hc, uint64_t uop, unsigned count);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * GNTTABOP_map_grant_ref: make another domain's granted frame appear in the caller's address space.
+ *
+ * Decode, pin the entry (active.c), write the PTE (arch/x86/pv/grant_pte.c), then publish the
+ * handle. What fails undoes what went before, in the opposite order. Each operation has its own
+ * status; the call as a whole is preemptible.
+ */
+#include <hv/hypercall.h>
+#include <asm/cpu.h>
+#include <asm/pv.h>
+#include <asm/uaccess.h>
+#include "gt.h"
+
+#define PARTS (GNTMAP_host_map | GNTMAP_device_map)
+
+/* What the guest may choose of the PTE: three available bits, and whether its user mode sees the
+ * page. */
+static uint64_t pte_flags(uint32_t flags)
+{
+    return ((flags >> _GNTMAP_guest_avail0) & 7) << 9 | (flags & GNTMAP_application_map ? 4 : 0);
+}
+
+static int map_parts(struct domain *owner, struct gnttab_map_grant_ref *op, uint32_t handle)
+{
+    struct vcpu *v = current;
+    bool readonly = op->flags & GNTMAP_readonly, both = (op->flags & PARTS) == PARTS;
+    mfn_t f;
+    int rc;
+
+    rc = grant_pin(owner, v->domain->id, op->ref, readonly, &f);
+    if (rc != GNTST_okay)
+        return rc;
+    if (both) {
+        rc = grant_repin(owner, op->ref, readonly);
+        if (rc != GNTST_okay) {
+            grant_unpin(owner, op->ref, readonly);
+            return rc;
+        }
+    }
+    if (op->flags & GNTMAP_host_map) {
+        rc = pv_grant_map_pte(v, op->host_addr, f, readonly, op->flags & GNTMAP_contains_pte,
+                              pte_flags(op->flags));
+        if (rc != GNTST_okay) {
+            if (both)
+                grant_unpin(owner, op->ref, readonly);
+            grant_unpin(owner, op->ref, readonly);
+            return rc;
+        }
+    }
+    track_set(v->domain, handle,
+              (struct track){.ref = op->ref,
+                             .domid = owner->id,
+                             .flags = op->flags & (PARTS | GNTMAP_readonly | GNTMAP_contains_pte)});
+    op->dev_bus_addr = mfn_to_maddr(f);
+    op->handle = handle;
+    return GNTST_okay;
+}
+
+static int map_one(struct gnttab_map_grant_ref *op)
+{
+    struct domain *d = current->domain, *owner;
+    int64_t handle;
+    int rc;
+
+    if (!(op->flags & PARTS))
+        return GNTST_bad_gntref;
+    owner = domain_get(op->dom == DOMID_SELF ? d->id : op->dom);
+    if (!owner)
+        return GNTST_bad_domain;
+    if (!owner->grant) {
+        domain_put(owner);
+        return GNTST_bad_domain;
+    }
+    handle = track_alloc(d);
+    if (handle < 0) {
+        domain_put(owner);
+        return GNTST_no_space;
+    }
+    rc = map_parts(owner, op, (uint32_t)handle);
+    if (rc != GNTST_okay)
+        track_free(d, (uint32_t)handle);
+    domain_put(owner);
+    return rc;
+}
+
+long gnttab_map(struct hypercall *hc, uint64_t uop, unsigned count)
+{
+    while (hc->progress[0] < count) {
+        uint64_t at = uop + hc->progress[0] * sizeof(struct gnttab_map_grant_ref);
+        struct gnttab_map_grant_ref op;
+
+        if (copy_in(&op, at))
+            return -EFAULT;
+        op.status = (int16_t)map_one(&op);
+        if (copy_out(at, &op))
+            return -EFAULT;
+        if (++hc->progress[0] < count && preempt_needed())
+            return -HC_RESTART;
+    }
+    return 0;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shared frames of a grant table: made, grown up to the domain's limit, shown to the guest, and
+ * freed.
+ *
+ * Interface: hv/grant.h; GNTTABOP setup_table, query_size, get/set_version, get_status_frames.
+ * Version 1 only; to a guest that asks for version 2 we look as Xen does with gnttab=max-ver:1.
+ * Invariant: frames are only added while the domain lives. Lock: gt->lock.
+ */
+#include <hv/string.h>
+#include <asm/cpu.h>
+#include <asm/uaccess.h>
+#include "gt.h"
+
+/* Memory first, outside of the lock; then only what is still missing is put in. */
+int gt_grow(struct domain *d, unsigned nr_frames)
+{
+    struct grant_table *gt = d->grant;
+
+    if (nr_frames > gt->max_frames)
+        return -EINVAL;
+    while (READ_ONCE(gt->nr_frames) < nr_frames) {
+        void *page = heap_alloc_pages(0);
+
+        if (!page)
+            return -ENOMEM;
+        spin_lock(&gt->lock);
+        if (gt->nr_frames < nr_frames) {
+            share_page(d, page, true);
+            gt->shared[gt->nr_frames] = page;
+            __atomic_store_n(&gt->nr_frames, gt->nr_frames + 1, __ATOMIC_RELEASE);
+            page = NULL;
+        }
+        spin_unlock(&gt->lock);
+        if (page)
+            heap_free_pages(page, 0);
+    }
+    return 0;
+}
+
+int grant_domain_init(struct domain *d, unsigned max_frames, unsigned max_maptrack_frames)
+{
+    struct grant_table *gt = hv_alloc(sizeof(*gt));
+    uint64_t entries = (uint64_t)max_frames * ENTRIES_PER_FRAME;
+    uint64_t tracks = (uint64_t)max_maptrack_frames * (PAGE_SIZE / 16); /* as many as Xen's */
+
+    if (!gt)
+        return -ENOMEM;
+    d->grant = gt;
+    spin_lock_init(&gt->lock);
+    spin_lock_init(&gt->track_lock);
+    gt->max_frames = max_frames;
+    gt->max_tracks = (unsigned)MIN(tracks, 1U << 24);
+    gt->nr_active_pages = (unsigned)((entries + ACTIVE_PER_PAGE - 1) / ACTIVE_PER_PAGE);
+    gt->shared = hv_alloc(max_frames * sizeof(*gt->shared) + 1);
+    gt->active = hv_alloc(gt->nr_active_pages * sizeof(*gt->active) + 1);
+    gt->tracks = hv_alloc((gt->max_tracks / TRACKS_PER_PAGE + 1) * sizeof(*gt->tracks));
+    if (!gt->shared || !gt->active || !gt->tracks || (max_frames && gt_grow(d, 1))) {
+        grant_domain_destroy(d);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void grant_domain_destroy(struct domain *d)
+{
+    struct grant_table *gt = d->grant;
+
+    for (unsigned i = 0; gt->shared && i < gt->nr_frames; i++)
+        unshare_page(gt->shared[i]);
+    for (unsigned i = 0; gt->active && i < gt->nr_active_pages; i++)
+        if (gt->active[i])
+            heap_free_pages(gt->active[i], 0);
+    for (unsigned i = 0; gt->tracks && i <= gt->max_tracks / TRACKS_PER_PAGE; i++)
+        if (gt->tracks[i])
+            heap_free_pages(gt->tracks[i], 0);
+    hv_free(gt->shared);
+    hv_free(gt->active);
+    hv_free(gt->tracks);
+    hv_free(gt);
+    d->grant = NULL;
+}
+
+int grant_get_shared_frames(struct domain *d, unsigned first, unsigned nr, mfn_t *out)
+{
+    struct grant_table *gt = d->grant;
+    int rc;
+
+    if (!gt || first + nr < first)
+        return -EINVAL;
+    rc = gt_grow(d, first + nr);
+    for (unsigned i = 0; i < nr && !rc; i++)
+        out[i] = virt_to_mfn(gt->shared[first + i]);
+    return rc;
+}
+
+/* --- operations: one structure each
+ * -------------------------------------------------------------------------------- */
+
+/* The domain an operation is about. NULL: *status says why. */
+static struct domain *target(domid_t id, int16_t *status)
+{
+    struct domain *d = domain_get_self_or(id);
+
+    *status = GNTST_okay;
+    if (!d) {
+        struct domain *other = domain_get(id);
+
+        *status = other ? GNTST_permission_denied : GNTST_bad_domain;
+        if (other)
+            domain_put(other);
+    } else if (!d->grant) {
+        *status = GNTST_bad_domain;
+        domain_put(d);
+        d = NULL;
+    }
+    return d;
+}
+
+long gnttab_setup_table(uint64_t uop, unsigned count)
+{
+    struct gnttab_setup_table op;
+    struct domain *d;
+
+    if (count != 1)
+        return -EINVAL;
+    if (copy_in(&op, uop))
+        return -EFAULT;
+    d = target(op.dom, &op.status);
+    if (d) {
+        if (gt_grow(d, op.nr_frames))
+            op.status = GNTST_general_error;
+        for (unsigned i = 0; i < op.nr_frames && op.status == GNTST_okay; i++) {
+            xen_pfn_t frame = virt_to_mfn(d->grant->shared[i]).m;
+
+            if (copy_out((uint64_t)op.frame_list.p + i * sizeof(frame), &frame))
+                op.status = GNTST_bad_virt_addr;
+        }
+        domain_put(d);
+    }
+    return copy_out(uop, &op);
+}
+
+long gnttab_query_size(uint64_t uop, unsigned count)
+{
+    struct gnttab_query_size op;
+    struct domain *d;
+
+    if (count != 1)
+        return -EINVAL;
+    if (copy_in(&op, uop))
+        return -EFAULT;
+    d = target(op.dom, &op.status);
+    if (d) {
+        op.nr_frames = d->grant->nr_frames;
+        op.max_nr_frames = d->grant->max_frames;
+        domain_put(d);
+    }
+    return copy_out(uop, &op);
+}
+
+long gnttab_get_version(uint64_t uop)
+{
+    struct gnttab_get_version op;
+    struct domain *d;
+    int16_t status;
+
+    if (copy_in(&op, uop))
+        return -EFAULT;
+    d = target(op.dom, &status);
+    if (!d)
+        return status == GNTST_bad_domain ? -ESRCH : -EPERM;
+    domain_put(d);
+    op.version = 1;
+    return copy_out(uop, &op);
+}
+
+long gnttab_set_version(uint64_t uop)
+{
+    struct gnttab_set_version op;
+
+    if (copy_in(&op, uop))
+        return -EFAULT;
+    if (op.version == 2)
+        return -ENOSYS;
+    if (op.version != 1)
+        return -EINVAL;
+    return copy_out(uop, &op);
+}
+
+/* Status frames belong to version 2. */
+long gnttab_get_status_frames(uint64_t uop)
+{
+    struct gnttab_get_status_frames op;
+    struct domain *d;
+
+    if (copy_in(&op, uop))
+        return -EFAULT;
+    d = target(op.dom, &op.status);
+    if (d) {
+        op.status = GNTST_general_error;
+        domain_put(d);
+    }
+    return copy_to_guest(uop + offsetof(struct gnttab_get_status_frames, status), &op.status,
+                         sizeof(op.status));
+}
+
+unsigned grant_max_frames(const struct domain *d)
+{
+    return d->grant->max_frames;
+}

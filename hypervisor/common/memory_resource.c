@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * XENMEM_acquire_resource: frame numbers of a domain's grant table, for dom0 to map while it builds
+ * the domain. <xen/memory.h> Progress: [0] frames done.
+ */
+#include <hv/memory_op.h>
+#include <hv/domain.h>
+#include <hv/grant.h>
+#include <hv/vcpu.h>
+#include <asm/uaccess.h>
+
+#define BATCH 32
+
+static int decode(const struct xen_mem_acquire_resource *x, struct domain **d)
+{
+    if (x->pad || x->frame >> 32 || (x->frame + x->nr_frames) >> 32)
+        return -EINVAL;
+    if (x->domid == DOMID_SELF || x->domid == current->domain->id)
+        return -EPERM;
+    if (!current->domain->is_dom0)
+        return -EPERM;
+    *d = x->domid < DOMID_FIRST_RESERVED ? domain_get(x->domid) : NULL;
+    if (!*d)
+        return -ESRCH;
+    if (x->type != XENMEM_resource_grant_table || x->id != XENMEM_resource_grant_table_id_shared) {
+        domain_put(*d);
+        return x->type == XENMEM_resource_grant_table ? -EINVAL : -EOPNOTSUPP;
+    }
+    return 0;
+}
+
+static long copy_frames(struct hypercall *hc, struct domain *d,
+                        const struct xen_mem_acquire_resource *x)
+{
+    while (hc->progress[0] < x->nr_frames) {
+        unsigned done = hc->progress[0], n = MIN(x->nr_frames - done, (unsigned)BATCH);
+        xen_pfn_t list[BATCH];
+        mfn_t frames[BATCH];
+        int rc = grant_get_shared_frames(d, x->frame + done, n, frames);
+
+        if (rc)
+            return rc;
+        for (unsigned i = 0; i < n; i++)
+            list[i] = frames[i].m;
+        if (copy_to_guest((uint64_t)x->frame_list.p + done * sizeof(list[0]), list,
+                          n * sizeof(list[0])))
+            return -EFAULT;
+        hc->progress[0] += n;
+        if (hc->progress[0] < x->nr_frames && preempt_needed())
+            return -HC_RESTART;
+    }
+    return 0;
+}
+
+long memory_acquire_resource(struct hypercall *hc)
+{
+    struct xen_mem_acquire_resource x;
+    struct domain *d;
+    long rc;
+
+    if (copy_in(&x, hc->arg[1]))
+        return -EFAULT;
+    rc = decode(&x, &d);
+    if (rc)
+        return rc;
+    if (!x.frame_list.p) { /* a question: how many are there */
+        uint32_t max = grant_max_frames(d);
+
+        if (x.nr_frames)
+            rc = -EINVAL;
+        else if (copy_to_guest(hc->arg[1] + offsetof(struct xen_mem_acquire_resource, nr_frames),
+                               &max, sizeof(max)))
+            rc = -EFAULT;
+    } else {
+        rc = x.nr_frames ? copy_frames(hc, d, &x) : -EINVAL;
+    }
+    domain_put(d);
+    return rc;
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The frame allocator: who owns which RAM.
+ *
+ * Interface: alloc_frames, free_frames, frame_release, frame_steal/assign, and the counts
+ * (hv/frame.h). Invariants: nr_free is exactly the frames in the two zones. d->tot_pages is exactly
+ * the frames on d's list. Frames are scrubbed when they are freed; RAM that nobody has used since
+ * boot is FF_DIRTY and scrubbed when a domain first gets it. A frame that a guest's TLB may still
+ * know carries the clock of its freeing; those CPUs are flushed before its next use. Locks:
+ * d->page_lock for a domain's list and counts, alloc_lock (a heap lock) for the zones; never
+ * nested.
+ */
+#include <hv/frame_priv.h>
+#include <hv/domain.h>
+#include <hv/string.h>
+#include <hv/printk.h>
+#include <hv/errno.h>
+#include <asm/pv.h>
+
+enum { ZONE_DMA32, ZONE_HIGH, NR_ZONES };
+#define DMA32_END (1UL << (32 - PAGE_SHIFT))
+
+static spinlock_t alloc_lock = SPINLOCK_INIT;
+static struct buddy zone[NR_ZONES] = {
+    {.free_flag = FF_FREE, .max_order = ORDER_MAX},
+    {.free_flag = FF_FREE, .max_order = ORDER_MAX},
+};
+static uint64_t nr_free, nr_dirty, nr_total;
+static bool started;
+
+uint64_t frames_total(void)
+{
+    return nr_total;
+}
+
+uint64_t frames_free(void)
+{
+    /* What the heap holds in reserve is free too: it comes back to the same number when all is
+     * given back. */
+    return READ_ONCE(nr_free) + heap_frames_free();
+}
+
+uint64_t frames_scrub_pending(void)
+{
+    return READ_ONCE(nr_dirty);
+}
+
+void page_alloc_set_total(uint64_t frames)
+{
+    nr_total = frames;
+}
+
+void page_alloc_start(void)
+{
+    started = true;
+}
+
+static struct buddy *zone_of(uint64_t n)
+{
+    return &zone[n < DMA32_END ? ZONE_DMA32 : ZONE_HIGH];
+}
+
+/* Largest aligned blocks first: a gigabyte of RAM is one insertion. */
+void page_alloc_add(uint64_t first, uint64_t end)
+{
+    spin_lock(&alloc_lock);
+    while (first < end) {
+        unsigned order = 0;
+
+        while (order < ORDER_MAX && !(first & (1UL << order)) && first + (2UL << order) <= end)
+            order++;
+        for (uint64_t i = 0; i < 1UL << order; i++)
+            nr_dirty += !!(FRAME_TABLE[first + i].flags & FF_DIRTY);
+        buddy_free(zone_of(first), first, order, 0);
+        nr_free += 1UL << order;
+        first += 1UL << order;
+    }
+    spin_unlock(&alloc_lock);
+}
+
+static void scrub(uint64_t n)
+{
+    void *p = map_frame(mfn(n));
+
+    memset(p, 0, PAGE_SIZE);
+    unmap_frame(p);
+}
+
+/* --- a domain's list of frames: circular, through next and prev; d->page_lock --- */
+
+static void list_add_frame(struct domain *d, uint64_t n)
+{
+    struct frame *f = &FRAME_TABLE[n];
+
+    if (!d->page_head) {
+        f->next = f->prev = d->page_head = n;
+        return;
+    }
+    f->next = d->page_head;
+    f->prev = FRAME_TABLE[d->page_head].prev;
+    FRAME_TABLE[f->prev].next = n;
+    FRAME_TABLE[f->next].prev = n;
+    d->page_head = n;
+}
+
+static void list_del_frame(struct domain *d, uint64_t n)
+{
+    struct frame *f = &FRAME_TABLE[n];
+
+    if (f->next == n) {
+        d->page_head = 0;
+    } else {
+        FRAME_TABLE[f->prev].next = f->next;
+        FRAME_TABLE[f->next].prev = f->prev;
+        if (d->page_head == n)
+            d->page_head = f->next;
+    }
+    f->next = f->prev = 0;
+}
+
+/* Put 2^order frames, taken and scrubbed, on d's list; their tot_pages are counted already. False:
+ * d is dying. */
+static bool give_to_domain(struct domain *d, uint64_t first, unsigned order)
+{
+    bool ok;
+
+    spin_lock(&d->page_lock);
+    ok = !d->dying;
+    for (uint64_t n = first; ok && n < first + (1UL << order); n++) {
+        struct frame *f = &FRAME_TABLE[n];
+
+        f->type = TYPE_WORD(FT_NONE);
+        f->owner = d->id;
+        f->flags = FF_RAM;
+        f->aux = 0;
+        list_add_frame(d, n);
+        __atomic_store_n(&f->ref, REF_ALLOCATED | 1, __ATOMIC_RELEASE);
+    }
+    spin_unlock(&d->page_lock);
+    return ok;
+}
+
+/* Count frames into d, or out of it (n < 0). False: over its limit, or it is dying. The first frame
+ * holds the domain. */
+static bool count_pages(struct domain *d, int64_t n)
+{
+    bool ok = true, first = false, last = false;
+
+    spin_lock(&d->page_lock);
+    if (n > 0)
+        ok = !d->dying && d->tot_pages + (uint64_t)n <= d->max_pages;
+    if (ok) {
+        first = !d->tot_pages;
+        d->tot_pages += n;
+        last = !d->tot_pages;
+    }
+    spin_unlock(&d->page_lock);
+    if (first && n > 0) {
+        frame_owner_register(d);
+        domain_hold(d);
+    }
+    if (ok && last && n < 0)
+        frames_reap_later(d);
+    return ok;
+}
+
+static void zone_put(uint64_t first, unsigned order, uint64_t stamp)
+{
+    spin_lock(&alloc_lock);
+    for (uint64_t n = first; n < first + (1UL << order); n++) {
+        struct frame *f = &FRAME_TABLE[n];
+
+        f->flags &= FF_RAM | FF_DIRTY;
+        nr_dirty += !!(f->flags & FF_DIRTY);
+    }
+    buddy_free(zone_of(first), first, order, stamp);
+    nr_free += 1UL << order;
+    spin_unlock(&alloc_lock);
+}
+
+/* Frames that nobody has: out of the zones, flushed from TLBs, scrubbed where needed. 0: none. */
+static uint64_t zone_take(unsigned order, unsigned flags)
+{
+    uint64_t first = 0, stamp = 0;
+
+    if (order > ORDER_MAX)
+        return 0;
+    spin_lock(&alloc_lock);
+    if (!(flags & ALLOC_DMA32))
+        first = buddy_alloc(&zone[ZONE_HIGH], order, &stamp);
+    if (!first)
+        first = buddy_alloc(&zone[ZONE_DMA32], order, &stamp);
+    if (first) {
+        nr_free -= 1UL << order;
+        for (uint64_t n = first; n < first + (1UL << order); n++)
+            nr_dirty -= !!(FRAME_TABLE[n].flags & FF_DIRTY);
+    }
+    spin_unlock(&alloc_lock);
+    if (!first)
+        return 0;
+    if (stamp) {
+        cpumask_t cpus = cpus_online;
+
+        tlb_filter(&cpus, stamp);
+        if (!cpumask_empty(&cpus))
+            tlb_flush_mask(&cpus);
+    }
+    for (uint64_t n = first; n < first + (1UL << order); n++) {
+        if ((FRAME_TABLE[n].flags & FF_DIRTY) && !(flags & ALLOC_NO_SCRUB))
+            scrub(n);
+        FRAME_TABLE[n].flags = FF_RAM;
+        FRAME_TABLE[n].type = 0;
+    }
+    return first;
+}
+
+mfn_t alloc_frames(struct domain *d, unsigned order, unsigned flags)
+{
+    uint64_t first;
+
+    if (!started)
+        return boot_alloc_frames(order);
+    if (d && (order > ORDER_MAX || !count_pages(d, 1L << order)))
+        return INVALID_MFN;
+    first = zone_take(order, flags);
+    if (!first) {
+        if (d)
+            count_pages(d, -(1L << order));
+        return INVALID_MFN;
+    }
+    if (!d) {
+        for (uint64_t n = first; n < first + (1UL << order); n++)
+            FRAME_TABLE[n].flags |= FF_HV;
+    } else if (!give_to_domain(d, first, order)) {
+        zone_put(first, order, 0);
+        count_pages(d, -(1L << order));
+        return INVALID_MFN;
+    }
+    return mfn(first);
+}
+
+mfn_t alloc_frames_unowned(unsigned order, unsigned flags)
+{
+    uint64_t first = zone_take(order, flags);
+
+    return first ? mfn(first) : INVALID_MFN;
+}
+
+void free_frames(mfn_t f, unsigned order)
+{
+    for (uint64_t n = f.m; n < f.m + (1UL << order); n++)
+        scrub(n);
+    zone_put(f.m, order, 0);
+}
+
+void frames_release_range(uint64_t start, uint64_t end)
+{
+    /* A loader may put a module below 1 MiB, which is nobody's to use (BIOS data, AP trampoline). */
+    start = MAX(ROUND_UP(start, PAGE_SIZE), 1UL << 20);
+    if (start < end)
+        page_alloc_add(start >> PAGE_SHIFT, end >> PAGE_SHIFT);
+}
+
+/* --- references --- */
+
+bool frame_get(mfn_t m, const struct domain *d)
+{
+    struct frame *f;
+    uint64_t x;
+
+    if (!mfn_is_ram(m))
+        return false;
+    f = frame_of(m);
+    x = f->ref;
+    do {
+        /* A count that overflows would free a frame in use: refuse long before. */
+        if (!(x & REF_COUNT) || (x & REF_COUNT) == REF_COUNT || READ_ONCE(f->owner) != d->id)
+            return false;
+    } while (!__atomic_compare_exchange_n(&f->ref, &x, x + 1, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
+    /* It may have changed hands between the look and the reference. */
+    if (READ_ONCE(f->owner) == d->id)
+        return true;
+    frame_put(m);
+    return false;
+}
+
+/* The last reference is gone: nothing maps the frame, its type count is 0. */
+static void free_guest_frame(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    struct domain *d;
+
+    if (f->flags & FF_HEAP) {
+        heap_frame_free(m);
+        return;
+    }
+    if (f->type & (TYPE_COUNT | TYPE_PARTIAL |
+                   TYPE_BUSY)) /* every type reference holds a reference: our own mistake */
+        panic("frame %#lx of d%u freed with type word %#lx", m.m, f->owner, f->type);
+    d = frame_owner(f);
+    spin_lock(&d->page_lock);
+    list_del_frame(d, m.m);
+    spin_unlock(&d->page_lock);
+    m2p_set(m, ~0UL);
+    scrub(m.m);
+    zone_put(m.m, 0, tlb_clock());
+    count_pages(d, -1);
+}
+
+void frame_put(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+
+    if ((__atomic_fetch_sub(&f->ref, 1, __ATOMIC_ACQ_REL) & REF_COUNT) == 1)
+        free_guest_frame(m);
+}
+
+bool frame_release(mfn_t m, struct domain *d)
+{
+    struct frame *f = frame_of(m);
+
+    if (!(__atomic_fetch_and(&f->ref, ~REF_ALLOCATED, __ATOMIC_ACQ_REL) & REF_ALLOCATED))
+        return false;
+    frame_put(m);
+    return true;
+}
+
+int frame_take(mfn_t m, struct domain *d)
+{
+    struct frame *f;
+    uint64_t want = REF_ALLOCATED | 1;
+
+    if (!mfn_is_ram(m))
+        return -EINVAL;
+    f = frame_of(m);
+    if (READ_ONCE(f->owner) != d->id || (f->flags & (FF_HEAP | FF_HV)) || !(f->ref & REF_COUNT))
+        return -EINVAL;
+    if (!__atomic_compare_exchange_n(&f->ref, &want, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        return -EBUSY;
+    spin_lock(&d->page_lock);
+    list_del_frame(d, m.m);
+    spin_unlock(&d->page_lock);
+    f->owner = DOMID_INVALID;
+    return 0;
+}
+
+bool frames_give(mfn_t m, unsigned order, struct domain *d)
+{
+    return give_to_domain(d, m.m, order);
+}
+
+int frame_adopt(mfn_t m, struct domain *d)
+{
+    if (!mfn_is_ram(m) || frame_of(m)->ref || (frame_of(m)->flags & (FF_FREE | FF_HV | FF_HEAP)) ||
+        !count_pages(d, 1))
+        return -EINVAL;
+    if (give_to_domain(d, m.m, 0))
+        return 0;
+    count_pages(d, -1);
+    return -EINVAL;
+}
+
+int frame_steal(mfn_t m, struct domain *d)
+{
+    int rc = frame_take(m, d);
+
+    if (!rc)
+        count_pages(d, -1);
+    return rc;
+}
+
+void frames_uncount(struct domain *d, uint64_t n)
+{
+    count_pages(d, -(int64_t)n);
+}
+
+void frame_free_stolen(mfn_t m)
+{
+    m2p_set(m, ~0UL);
+    scrub(m.m);
+    zone_put(m.m, 0, tlb_clock());
+}
+
+/* --- destroy --- */
+
+#define RELINQUISH_BATCH 32
+
+/* One frame of the list that this walk has not seen, with a reference; it moves behind the others.
+ * False: all seen. */
+static bool next_unvisited(struct domain *d, mfn_t *out)
+{
+    bool found = false;
+
+    spin_lock(&d->page_lock);
+    if (d->page_head && !(FRAME_TABLE[d->page_head].flags & FF_VISITED)) {
+        struct frame *f = &FRAME_TABLE[d->page_head];
+
+        *out = mfn(d->page_head);
+        /* A count of 0 means that another CPU is freeing it and waits for our lock: then it goes by
+         * itself. */
+        found = true;
+        f->flags |= FF_VISITED;
+        d->page_head = f->next;
+    }
+    spin_unlock(&d->page_lock);
+    if (found && !frame_get(*out, d))
+        *out = INVALID_MFN;
+    return found;
+}
+
+long domain_relinquish_frames(struct domain *d)
+{
+    mfn_t m;
+
+    for (unsigned i = 1; next_unvisited(d, &m); i++) {
+        if (!mfn_eq(m, INVALID_MFN)) {
+            long rc = frame_drop_types(m, d);
+
+            if (rc) { /* come back to this one first */
+                spin_lock(&d->page_lock);
+                frame_of(m)->flags &= ~FF_VISITED;
+                d->page_head = m.m;
+                spin_unlock(&d->page_lock);
+                frame_put(m);
+                return rc;
+            }
+            frame_release(m, d);
+            frame_put(m);
+        }
+        if (!(i % RELINQUISH_BATCH) && preempt_needed())
+            return -HC_RESTART;
+    }
+    return 0;
+}

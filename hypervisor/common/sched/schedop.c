@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SCHEDOP_*: how a guest gives its CPU up, and ends.
+ *
+ * Interface: do_sched_op, do_sched_op_compat. Polling: a vCPU that polls is blocked, too; it sets
+ * its flags, then looks at its ports, so that a sender that comes in between wakes it.
+ */
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/evtchn.h>
+#include <hv/printk.h>
+#include <hv/softirq.h>
+#include <hv/time.h>
+#include <xen/sched.h>
+#include <asm/cpu.h>
+#include <asm/uaccess.h>
+#include "sched.h"
+#include "schedop.h"
+
+#define POLL_PORTS_MAX 128
+
+static long op_yield(uint64_t arg)
+{
+    vcpu_yield();
+    return 0;
+}
+
+static long op_block(uint64_t arg)
+{
+    struct vcpu *v = current;
+    struct vcpu_info *info = vcpu_info_map(v);
+
+    info->evtchn_upcall_mask = 0;
+    vcpu_info_unmap(v, info);
+    vcpu_block();
+    return 0;
+}
+
+static long op_shutdown(uint64_t arg)
+{
+    struct sched_shutdown s;
+
+    if (copy_in(&s, arg))
+        return -EFAULT;
+    domain_shutdown(current->domain, (uint8_t)s.reason);
+    return 0;
+}
+
+static long op_shutdown_code(uint64_t arg)
+{
+    struct domain *d = current->domain;
+    struct sched_shutdown s;
+
+    if (copy_in(&s, arg))
+        return -EFAULT;
+    spin_lock(&d->lock);
+    if (d->shutdown_code == SHUTDOWN_CODE_NONE)
+        d->shutdown_code = (uint8_t)s.reason;
+    spin_unlock(&d->lock);
+    return 0;
+}
+
+static long op_remote_shutdown(uint64_t arg)
+{
+    struct sched_remote_shutdown s;
+    struct domain *d;
+
+    if (copy_in(&s, arg))
+        return -EFAULT;
+    if (!current->domain->is_dom0)
+        return -EPERM;
+    d = domain_get(s.domain_id);
+    if (!d)
+        return -ESRCH;
+    if (d->is_system) {
+        domain_put(d);
+        return -EINVAL;
+    }
+    domain_shutdown(d, (uint8_t)s.reason);
+    domain_put(d);
+    return 0;
+}
+
+/* Any port pending already: 1; none: 0; a port that cannot be: -EINVAL. */
+static int look_at_ports(struct domain *d, const evtchn_port_t *ports, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (!evtchn_port_valid(d, ports[i]))
+            return -EINVAL;
+        if (evtchn_port_pending(d, ports[i]))
+            return 1;
+    }
+    return 0;
+}
+
+static long op_poll(uint64_t arg)
+{
+    struct vcpu *v = current;
+    evtchn_port_t ports[POLL_PORTS_MAX];
+    struct sched_poll poll;
+    int found;
+
+    if (copy_in(&poll, arg))
+        return -EFAULT;
+    if (poll.nr_ports > POLL_PORTS_MAX)
+        return -EINVAL;
+    if (copy_from_guest(ports, (uint64_t)poll.ports.p, poll.nr_ports * sizeof(ports[0])))
+        return -EFAULT;
+
+    v->poll_port = poll.nr_ports == 1 ? ports[0] : 0;
+    v->blocked = true;
+    evtchn_polling(v, true);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    found = vcpu_event_pending(v) ? 1 : look_at_ports(v->domain, ports, poll.nr_ports);
+    if (found) {
+        evtchn_polling(v, false);
+        v->blocked = false;
+        return found < 0 ? found : 0;
+    }
+    if (poll.timeout) {
+        timer_migrate(&v->poll_timer, this_cpu_id());
+        timer_set(&v->poll_timer, poll.timeout);
+    } else {
+        timer_stop(&v->poll_timer); /* an earlier poll's */
+    }
+    softirq_raise(SOFTIRQ_SCHEDULE);
+    return 0;
+}
+
+static long op_watchdog(uint64_t arg)
+{
+    struct sched_watchdog w;
+
+    if (copy_in(&w, arg))
+        return -EFAULT;
+    return domain_watchdog(current->domain, w.id, w.timeout);
+}
+
+/* For a driver of dom0 that must run on one CPU (firmware calls): until it says -1. */
+static long op_pin_override(uint64_t arg)
+{
+    struct sched_unit *u = current->sched;
+    struct sched_pin_override pin;
+    cpumask_t one = {{0}};
+    long rc;
+
+    if (!current->domain->is_dom0)
+        return -EPERM;
+    if (copy_in(&pin, arg))
+        return -EFAULT;
+    if (pin.pcpu >= (int)nr_cpus)
+        return -EINVAL;
+    if (pin.pcpu < 0) {
+        if (!u->overridden)
+            return -EINVAL;
+        u->overridden = false;
+        return sched_set_affinity(current, &u->before_override);
+    }
+    if (u->overridden)
+        return -EBUSY;
+    sched_get_affinity(current, &u->before_override);
+    cpumask_set(&one, (unsigned)pin.pcpu);
+    rc = sched_set_affinity(current, &one);
+    u->overridden = rc == 0;
+    return rc;
+}
+
+typedef long sched_op_fn(uint64_t arg);
+static sched_op_fn *const ops[] = {
+    [SCHEDOP_yield] = op_yield,
+    [SCHEDOP_block] = op_block,
+    [SCHEDOP_shutdown] = op_shutdown,
+    [SCHEDOP_poll] = op_poll,
+    [SCHEDOP_remote_shutdown] = op_remote_shutdown,
+    [SCHEDOP_shutdown_code] = op_shutdown_code,
+    [SCHEDOP_watchdog] = op_watchdog,
+    [SCHEDOP_pin_override] = op_pin_override,
+};
+
+long do_sched_op(struct hypercall *hc)
+{
+    unsigned op = (unsigned)hc->arg[0];
+
+    if (op >= ARRAY_SIZE(ops) || !ops[op])
+        return -ENOSYS;
+    return ops[op](hc->arg[1]);
+}
+
+/* The first form of the call: the reason of a shutdown is the argument itself. */
+long do_sched_op_compat(struct hypercall *hc)
+{
+    switch ((unsigned)hc->arg[0]) {
+    case SCHEDOP_yield:
+        return op_yield(0);
+    case SCHEDOP_block:
+        return op_block(0);
+    case SCHEDOP_shutdown:
+        domain_shutdown(current->domain, (uint8_t)hc->arg[1]);
+        return 0;
+    }
+    return -ENOSYS;
+}

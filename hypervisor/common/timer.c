@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Timers: each CPU has a heap of one-shot timers, earliest first, and programs its deadline
+ * interrupt for the first.
+ *
+ * Interface: hv/timer.h. Invariant: a queued timer is on the heap of t->cpu, and on no other.
+ * Lock: the queue lock of t->cpu (irqsave). The function of a timer runs with no lock held;
+ * timer_kill waits for it.
+ */
+#include <hv/timer.h>
+#include <hv/softirq.h>
+#include <hv/time.h>
+#include <hv/lock.h>
+#include <hv/frame.h>
+#include <hv/printk.h>
+#include <asm/cpu.h>
+
+struct timer_queue {
+    spinlock_t lock;
+    struct timer *first;   /* root of the heap: the earliest deadline */
+    struct timer *running; /* its function runs now */
+};
+
+/* Make the later of two roots the first child of the earlier, and return that one. */
+static struct timer *heap_meld(struct timer *a, struct timer *b)
+{
+    struct timer *t;
+
+    if (!a || !b)
+        return a ? a : b;
+    if (b->deadline < a->deadline) {
+        t = a;
+        a = b;
+        b = t;
+    }
+    b->prev = a;
+    b->next = a->child;
+    if (a->child)
+        a->child->prev = b;
+    a->child = b;
+    a->next = a->prev = NULL;
+    return a;
+}
+
+/* Meld a list of siblings into one heap: in pairs from the left, then all of them from the right.
+ */
+static struct timer *heap_meld_siblings(struct timer *list)
+{
+    struct timer *pairs = NULL, *root = NULL;
+
+    while (list) {
+        struct timer *a = list, *b = a->next;
+
+        list = b ? b->next : NULL;
+        a->next = a->prev = NULL;
+        if (b)
+            b->next = b->prev = NULL;
+        a = heap_meld(a, b);
+        a->next = pairs;
+        pairs = a;
+    }
+    while (pairs) {
+        struct timer *next = pairs->next;
+
+        pairs->next = NULL;
+        root = heap_meld(root, pairs);
+        pairs = next;
+    }
+    return root;
+}
+
+static void heap_remove(struct timer_queue *q, struct timer *t)
+{
+    struct timer *rest = heap_meld_siblings(t->child);
+
+    if (t == q->first) {
+        q->first = rest;
+    } else {
+        if (t->prev->child == t)
+            t->prev->child = t->next;
+        else
+            t->prev->next = t->next;
+        if (t->next)
+            t->next->prev = t->prev;
+        q->first = heap_meld(q->first, rest);
+    }
+    t->child = t->next = t->prev = NULL;
+    t->queued = false;
+}
+
+/* The queue of t's CPU, locked: t->cpu may change until we hold the lock of the queue it names. */
+static struct timer_queue *queue_lock(struct timer *t, unsigned long *flags)
+{
+    for (;;) {
+        unsigned cpu = READ_ONCE(t->cpu);
+        struct timer_queue *q = cpu_data[cpu]->timers;
+
+        *flags = spin_lock_irqsave(&q->lock);
+        if (t->cpu == cpu)
+            return q;
+        spin_unlock_irqrestore(&q->lock, *flags);
+    }
+}
+
+static void program_hardware(struct timer_queue *q)
+{
+    timer_hw_set(q->first ? q->first->deadline : UINT64_MAX);
+}
+
+void timer_init(struct timer *t, void (*fn)(void *), void *data, unsigned cpu)
+{
+    *t = (struct timer){.fn = fn, .data = data, .cpu = cpu};
+}
+
+void timer_set(struct timer *t, uint64_t deadline_ns)
+{
+    unsigned long flags;
+    struct timer_queue *q = queue_lock(t, &flags);
+
+    if (!t->dead) {
+        if (t->queued)
+            heap_remove(q, t);
+        t->deadline = deadline_ns;
+        t->queued = true;
+        q->first = heap_meld(q->first, t);
+        if (q->first == t && t->cpu == this_cpu_id())
+            program_hardware(q);
+        else if (q->first == t)
+            softirq_raise_on(t->cpu, SOFTIRQ_TIMER); /* that CPU programs its own hardware */
+    }
+    spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void timer_stop(struct timer *t)
+{
+    unsigned long flags;
+    struct timer_queue *q = queue_lock(t, &flags);
+
+    /* The hardware may still fire for it: timer_softirq then finds nothing due and programs it
+     * anew. */
+    if (t->queued)
+        heap_remove(q, t);
+    spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void timer_kill(struct timer *t)
+{
+    unsigned long flags;
+    struct timer_queue *q;
+
+    for (bool running = true; running; cpu_relax()) {
+        q = queue_lock(t, &flags);
+        t->dead = true;
+        if (t->queued)
+            heap_remove(q, t);
+        /* A timer's own function may kill it: then there is nobody to wait for. */
+        running = q->running == t && t->cpu != this_cpu_id();
+        spin_unlock_irqrestore(&q->lock, flags);
+    }
+}
+
+void timer_migrate(struct timer *t, unsigned cpu)
+{
+    unsigned long flags;
+    struct timer_queue *q = queue_lock(t, &flags);
+    bool queued = t->queued;
+
+    if (t->cpu == cpu ||
+        q->running == t) { /* a running one keeps its queue, so that timer_kill finds it */
+        spin_unlock_irqrestore(&q->lock, flags);
+        return;
+    }
+    if (queued)
+        heap_remove(q, t);
+    t->cpu = cpu;
+    spin_unlock_irqrestore(&q->lock, flags);
+    if (queued)
+        timer_set(t, t->deadline);
+}
+
+void timer_softirq(void)
+{
+    struct timer_queue *q = this_cpu()->timers;
+    unsigned long flags = spin_lock_irqsave(&q->lock);
+
+    while (q->first && q->first->deadline <= now()) {
+        struct timer *t = q->first;
+        void (*fn)(void *) = t->fn;
+        void *data = t->data;
+
+        heap_remove(q, t);
+        q->running = t;
+        spin_unlock_irqrestore(&q->lock, flags);
+        fn(data);
+        flags = spin_lock_irqsave(&q->lock);
+        q->running = NULL;
+    }
+    program_hardware(q);
+    spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void timer_cpu_init(unsigned cpu)
+{
+    struct timer_queue *q = hv_alloc(sizeof(*q));
+
+    /* At boot or CPU bring-up: without this little memory there is no machine to run. */
+    if (!q)
+        panic("no memory for the timer queue of CPU %u\n", cpu);
+    spin_lock_init(&q->lock);
+    cpu_data[cpu]->timers = q;
+}

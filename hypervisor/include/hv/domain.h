@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A domain: its memory, its vCPUs, its ports and grants. Looked up by domid, reference counted, freed when it is dying
+ * and nothing refers to it.
+ *
+ * Interface: domain_create/kill/get/put, pause/unpause, shutdown, crash. Life: created → running ⇄ shutdown → dying → dead.
+ */
+#ifndef HV_DOMAIN_H
+#define HV_DOMAIN_H
+
+#include <hv/types.h>
+#include <hv/list.h>
+#include <hv/lock.h>
+#include <asm/domain.h>
+
+struct vcpu;
+struct evtchn_domain; /* hv/evtchn.h */
+struct grant_table;   /* hv/grant.h */
+
+struct domain {
+    domid_t id;
+    bool is_dom0;         /* privilege is a table (hypercall.c); this is its one input so far */
+    bool is_system;       /* DOMID_XEN, DOMID_IO, the idle domain: owns frames, never runs a guest */
+    bool is_idle;
+    _Atomic unsigned refs;
+    struct list link;     /* domain_list_lock: in the list of all, by id */
+    struct domain *hash_next;
+    uint8_t handle[16];   /* UUID */
+    uint32_t ssidref;
+    uint32_t flags;       /* XEN_DOMCTL_CDF_* it was created with */
+
+    /* d->lock */
+    spinlock_t lock;
+    unsigned max_vcpus;
+    struct vcpu **vcpu;   /* [max_vcpus]; NULL until XEN_DOMCTL_max_vcpus made them; immutable then */
+    _Atomic bool dying;
+    bool dead;            /* resources gone: XEN_DOMINF_dying && nothing left */
+    unsigned relinquish_step;
+    bool is_shut_down, is_shutting_down;
+#define SHUTDOWN_CODE_NONE (-1)
+    int shutdown_code;    /* SHUTDOWN_*; the guest may name it ahead of the shutdown */
+    char crash_reason[96];
+    _Atomic int pause_count;         /* all causes */
+    int controller_pauses;           /* by XEN_DOMCTL_pausedomain */
+
+    /* d->page_lock */
+    spinlock_t page_lock;
+    uint32_t page_head;              /* first frame number of its list, 0: none */
+    uint64_t tot_pages, max_pages;
+
+    struct shared_info *shared_info; /* heap page shared with the guest */
+    struct sched_domain *sched;      /* common/sched: weight, cap */
+    struct watchdog *watchdogs;      /* common/sched/watchdog.c */
+    uint64_t node_affinity;          /* as told; one node so far */
+    uint32_t tsc_mode, tsc_khz, tsc_incarnation;
+    struct evtchn_domain *evtchn;
+    struct grant_table *grant;
+    uint64_t cpu_time_gone;          /* ns of vCPUs that no longer exist */
+    int64_t time_offset_seconds;
+    unsigned long vm_assist;         /* VMASST_TYPE_* bits */
+    struct arch_domain arch;         /* asm/domain.h */
+};
+
+extern struct domain *dom0, *dom_xen, *dom_io, *idle_domain;
+
+struct domain_config { /* decoded from XEN_DOMCTL_createdomain, or made up for dom0 */
+    uint8_t handle[16];
+    uint32_t ssidref, flags;
+    unsigned max_vcpus;
+    unsigned max_evtchn_port;        /* inclusive */
+    unsigned max_grant_frames, max_maptrack_frames;
+    bool is_dom0;
+};
+
+/* -EINVAL, -EEXIST, -ENOMEM. The new domain is paused, with one controller pause. */
+int domain_create(domid_t id, const struct domain_config *cfg, struct domain **out);
+int domain_make_vcpus(struct domain *d, unsigned max); /* all vCPUs at once; -EINVAL, -ENOMEM */
+/* Step by step teardown: -HC_RESTART when preempted, 0 when nothing is left. */
+long domain_kill(struct domain *d);
+
+struct domain *domain_get(domid_t id);        /* with a reference, NULL: none. Not DOMID_SELF */
+struct domain *domain_get_self_or(domid_t id);/* DOMID_SELF or current's id: current's; others: only if privileged, else NULL */
+void domain_hold(struct domain *d);
+void domain_put(struct domain *d);
+struct domain *domain_next(domid_t after);    /* with a reference: the live domain of the lowest id > after (0xffff: first) */
+
+void domain_pause(struct domain *d);          /* returns when none of its vCPUs runs; not by itself */
+void domain_unpause(struct domain *d);
+/* Reasons are SHUTDOWN_*; suspends all vCPUs and tells dom0 (VIRQ_DOM_EXC). dom0: acts on the machine. */
+void domain_shutdown(struct domain *d, int reason);
+void domain_resume(struct domain *d);
+/* The guest did what cannot be answered by errno or exception: stop it, keep the words for the administrator and log. */
+void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
+
+/* Nanoseconds that all its vCPUs ran. */
+uint64_t domain_cpu_time(struct domain *d);
+bool domain_is_paused(const struct domain *d);
+void watchdogs_init(struct domain *d);       /* common/sched/watchdog.c */
+void watchdogs_kill(struct domain *d);
+
+/* The idle vCPU of one CPU: after sched_cpu_init(cpu); made once. */
+struct vcpu *idle_vcpu_create(unsigned cpu);
+/* domain_put()s owed for frames that were freed under locks (frame_owner.c): with no lock held. */
+void frames_reap(void);
+bool vm_assist_valid(unsigned long bits);
+void domains_init(void);                      /* dom_xen, dom_io, idle domain with a vCPU for each CPU */
+
+#endif

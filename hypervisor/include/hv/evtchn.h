@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Event channels: ports of a domain, bound to another domain's port, a VIRQ, an IPI or a physical interrupt.
+ *
+ * Lock: d->evtchn_lock of the port's owner; two domains: lower domid first. Sending to a bound port takes only the
+ * destination-side state it needs, and may be done from interrupt context for PIRQs and VIRQs (so evtchn_lock is irqsave).
+ */
+#ifndef HV_EVTCHN_H
+#define HV_EVTCHN_H
+
+#include <hv/types.h>
+#include <hv/vcpu.h>
+
+int evtchn_domain_init(struct domain *d, unsigned max_port);
+void evtchn_domain_close_all(struct domain *d);  /* on dying */
+void evtchn_domain_destroy(struct domain *d);    /* last reference gone */
+
+void send_guest_vcpu_virq(struct vcpu *v, unsigned virq);
+void send_guest_global_virq(struct domain *d, unsigned virq);
+void send_dom0_virq(unsigned virq);              /* VIRQ_DOM_EXC, VIRQ_CONSOLE, VIRQ_CON_RING … */
+void send_guest_pirq(struct domain *d, unsigned pirq); /* from the IRQ path */
+
+/* True if v's vcpu_info says that an upcall is due (pending and not masked). Own vCPU. */
+bool vcpu_event_pending(struct vcpu *v);
+/* A port is unmasked on the guest's behalf (PHYSDEVOP_eoi, EVTCHNOP_unmask). -EINVAL: no such port. */
+int evtchn_unmask(struct domain *d, unsigned port);
+/* The port that a PIRQ of d is bound to; 0: none. */
+unsigned evtchn_pirq_port(struct domain *d, unsigned pirq);
+/* EVTCHNOP_alloc_unbound in d for remote, by the hypervisor or a domctl. Port, or -errno. */
+int evtchn_alloc_unbound(struct domain *d, domid_t remote);
+/* The vCPU starts or stops polling: senders look at every port only for domains that have a poller. */
+void evtchn_polling(struct vcpu *v, bool on);
+/* May this number be a port of d at all? (SCHEDOP_poll) */
+bool evtchn_port_valid(struct domain *d, unsigned port);
+/* Is a given port pending, for SCHEDOP_poll? */
+bool evtchn_port_pending(struct domain *d, unsigned port);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of struct frame, for the rooms that keep it: page_alloc, heap, frame_table, page_type,
+ * validate, memory_op. Everyone else uses hv/frame.h.
+ *
+ * Three lives of a descriptor:
+ *   free       ref 0, FF_FREE on the head of a block: next/prev its free list, aux its order, type
+ * the TLB stamp hypervisor ref 0, FF_HV; a heap page besides has FF_HEAP… and, when it is cut into
+ * objects, the slab word in type guest's    ref > 0: owner, type word and list links as the essay
+ * in arch/x86/pv/page_type.c says
+ */
+#ifndef HV_FRAME_PRIV_H
+#define HV_FRAME_PRIV_H
+
+#include <hv/frame.h>
+#include <hv/lock.h>
+#include <hv/errno.h>
+#include <hv/hypercall.h>
+#include <asm/layout.h>
+
+/* ref */
+#define REF_ALLOCATED (1UL << 63) /* one of the counted references is the owner's own */
+#define REF_COUNT     ((1UL << 56) - 1)
+
+/* type */
+#define TYPE_SHIFT  60
+#define TYPE_PINNED (1UL << 59) /* one of the counted type references is a pin */
+#define TYPE_PARTIAL \
+    (1UL << 58) /* entries [0, aux) hold references, nobody uses the table; holds a reference */
+#define TYPE_VALID (1UL << 57)
+#define TYPE_BUSY  (1UL << 56) /* one CPU is changing it */
+#define TYPE_NONCOHERENT                                                                          \
+    (1UL << 55) /* was mapped writable and not write-back: flush caches before it becomes a table \
+                 */
+#define TYPE_COUNT   ((1UL << 48) - 1)
+#define TYPE_OF(x)   ((enum frame_type)((x) >> TYPE_SHIFT & 7))
+#define TYPE_WORD(t) ((uint64_t)(t) << TYPE_SHIFT)
+
+/* flags */
+#define FF_RAM       1u   /* the descriptor describes RAM */
+#define FF_FREE      2u   /* head of a free block */
+#define FF_DIRTY     4u   /* contents not scrubbed since boot */
+#define FF_HV        8u   /* the hypervisor's */
+#define FF_HEAP      16u  /* in a heap chunk */
+#define FF_HEAP_FREE 32u  /* head of a free block inside the heap */
+#define FF_SLAB      64u  /* cut into objects */
+#define FF_SHARED    128u /* share_page()d, not unshared yet */
+#define FF_VISITED   256u /* domain_relinquish_frames has been here */
+
+#define ORDER_MAX 18
+
+/* A set of free blocks of 2^order frames, aligned to their size; heads are linked through the
+ * descriptors. */
+struct buddy {
+    uint32_t head[ORDER_MAX + 1]; /* 0: none */
+    uint16_t free_flag; /* FF_FREE or FF_HEAP_FREE: keeps neighbours of different kinds apart */
+    uint8_t max_order;
+};
+void buddy_free(struct buddy *b, uint64_t first, unsigned order, uint64_t stamp);
+/* The first frame of a block, 0: none. *stamp is raised to the block's. */
+uint64_t buddy_alloc(struct buddy *b, unsigned order, uint64_t *stamp);
+
+/* page_alloc.c, for frame_table.c and heap.c */
+void page_alloc_start(void);                       /* the free ranges come next */
+void page_alloc_add(uint64_t first, uint64_t end); /* frames [first, end) become free */
+void page_alloc_set_total(uint64_t frames);
+uint64_t heap_frames_free(void); /* frames inside the heap that nothing uses */
+void heap_frame_free(mfn_t f);   /* last reference of an unshared page went */
+/* frame_table.c: before the allocator runs */
+mfn_t boot_alloc_frames(unsigned order);
+struct domain *frame_owner(const struct frame *f); /* valid while f has a reference */
+int frame_owner_prepare(domid_t id);         /* room for it in the directory: -EINVAL, -ENOMEM */
+void frame_owner_register(struct domain *d); /* before its first frame */
+/*
+ * Frames that change hands (memory_exchange): taken from their owner (-EINVAL: not its; -EBUSY:
+ * referenced elsewhere), allocated for nobody, given to a domain (false: it is dying), or freed.
+ * None of these counts: frames_uncount() when fewer come back.
+ */
+int frame_take(mfn_t f, struct domain *d);
+mfn_t alloc_frames_unowned(unsigned order, unsigned flags);
+bool frames_give(mfn_t f, unsigned order, struct domain *d);
+void frame_free_stolen(mfn_t f);
+/* A frame that nobody ever had (a boot module's) becomes d's, with its contents: 0, -EINVAL. */
+int frame_adopt(mfn_t f, struct domain *d);
+void frames_uncount(struct domain *d, uint64_t n);
+/*
+ * The last frame of d may go while any lock is held, and domain_put() may not run there:
+ * frames_reap_later() notes it, frames_reap(), called with no lock held, does it.
+ */
+void frames_reap_later(struct domain *d);
+void frames_reap(void);
+
+static inline uint64_t frame_index(const struct frame *f)
+{
+    return (uint64_t)(f - FRAME_TABLE);
+}
+
+/* --- arch/x86/pv/page_type.c, validate.c
+ * -------------------------------------------------------------------------- */
+/* Tables that an operation left half done, to be finished by the same vCPU before it does anything
+ * else. */
+#define TABLE_DEBTS 4
+/*
+ * Type references to page tables. The owner's mmu_lock is held. 0, -EINVAL, -EBUSY, or -HC_RESTART:
+ * call again with the same arguments (get), or the rest is a debt of this vCPU (put).
+ */
+int table_get(mfn_t f, const struct domain *d, enum frame_type t);
+long table_put(mfn_t f);
+/* Go on taking apart a table with TYPE_PARTIAL. 0 or -HC_RESTART. */
+long table_finish(struct frame *f);
+/* A dying domain's frame: drop its pin, finish what is half done. 0 or -HC_RESTART. */
+long frame_drop_types(mfn_t f, struct domain *d);
+int type_get(struct frame *f, enum frame_type t); /* the caller has a general reference */
+void type_put(struct frame *f);                   /* not for tables */
+
+#endif

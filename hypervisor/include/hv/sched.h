@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler: who runs next on this CPU. EEVDF with weight, cap and reservation, a runqueue for each CPU.
+ *
+ * Everything that makes a vCPU runnable or not goes through these calls; they may be called from any context (runqueue
+ * lock is irqsave). The switch itself happens only in schedule(), from the exit path (softirq), on the CPU's own stack.
+ */
+#ifndef HV_SCHED_H
+#define HV_SCHED_H
+
+#include <hv/types.h>
+#include <hv/vcpu.h>
+#include <hv/cpumask.h>
+
+void sched_init(void);                  /* before the first vCPU */
+void sched_cpu_init(unsigned cpu);      /* runqueue of one CPU; on that CPU */
+int sched_vcpu_init(struct vcpu *v, unsigned cpu);
+void sched_vcpu_destroy(struct vcpu *v);
+
+void vcpu_wake(struct vcpu *v);         /* recheck: run it if it is runnable */
+void vcpu_sleep_nosync(struct vcpu *v); /* it stopped being runnable (pause_count, down, …): get it off its CPU soon */
+void vcpu_sleep_sync(struct vcpu *v);   /* and wait until it is off */
+void vcpu_pause(struct vcpu *v);        /* pause_count++, sleep_sync */
+void vcpu_unpause(struct vcpu *v);
+void vcpu_block(void);                  /* current: until an event is pending */
+void vcpu_yield(void);
+bool vcpu_runnable(const struct vcpu *v);
+void vcpu_kick(struct vcpu *v);         /* make it look at its pending events: wake, or IPI if it runs elsewhere */
+
+void schedule(void);                    /* softirq SCHEDULE */
+void sched_tick_from_timer(void *data);
+
+int sched_set_affinity(struct vcpu *v, const cpumask_t *hard);
+void sched_get_affinity(const struct vcpu *v, cpumask_t *hard);
+struct sched_params {                   /* credit2 shape towards tools */
+    unsigned weight;                    /* 1…65535, default 256 */
+    unsigned cap;                       /* percent of one CPU, 0: none */
+};
+int sched_set_params(struct domain *d, const struct sched_params *p);
+void sched_get_params(const struct domain *d, struct sched_params *p);
+void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out); /* up to date */
+uint64_t cpu_idle_time(unsigned cpu);
+int sched_domain_init(struct domain *d);
+void sched_domain_destroy(struct domain *d);
+void vcpu_unblock(struct vcpu *v);      /* an event it waits for came */
+void vcpu_poll_timeout(void *v);        /* its poll_timer's function */
+hypercall_fn do_sched_op_compat;
+
+#endif

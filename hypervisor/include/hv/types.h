@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Types that every file shares: distinct types for distinct kinds of number, and the small
+ * conveniences that C leaves out.
+ *
+ *   mfn_t    machine frame number     (machine address >> 12)
+ *   pfn_t    a guest's own frame number (its p2m index); the hypervisor only stores these in the M2P
+ *   __guest  marks a pointer into guest address space: never dereferenced, only given to
+ *            copy_{from,to}_guest() (checked by sparse)
+ */
+#ifndef HV_TYPES_H
+#define HV_TYPES_H
+
+/* One image, no dynamic linking: every symbol is reached relative to RIP, none through a GOT. */
+#if !__STDC_HOSTED__ /* host tests link libc */
+#pragma GCC visibility push(hidden)
+#endif
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <xen/xen.h>
+
+typedef struct {
+    uint64_t m;
+} mfn_t;
+typedef struct {
+    uint64_t p;
+} pfn_t;
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE  (1UL << PAGE_SHIFT)
+#define PAGE_MASK  (~(PAGE_SIZE - 1))
+#define INVALID_MFN ((mfn_t){~0UL})
+
+static inline mfn_t mfn(uint64_t n)
+{
+    return (mfn_t){n};
+}
+static inline bool mfn_eq(mfn_t a, mfn_t b)
+{
+    return a.m == b.m;
+}
+static inline uint64_t mfn_to_maddr(mfn_t f)
+{
+    return f.m << PAGE_SHIFT;
+}
+static inline mfn_t maddr_to_mfn(uint64_t maddr)
+{
+    return mfn(maddr >> PAGE_SHIFT);
+}
+
+#ifdef __CHECKER__
+#define __guest __attribute__((noderef, address_space(1)))
+#define __force __attribute__((force))
+#else
+#define __guest
+#define __force
+#endif
+
+#define ARRAY_SIZE(a)      (sizeof(a) / sizeof((a)[0]))
+#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+#define likely(x)          __builtin_expect(!!(x), 1)
+#define unlikely(x)        __builtin_expect(!!(x), 0)
+#define MIN(a, b)          ((a) < (b) ? (a) : (b))
+#define MAX(a, b)          ((a) > (b) ? (a) : (b))
+#define ROUND_UP(x, a)     (((x) + (a)-1) / (a) * (a))
+#define __noreturn         __attribute__((noreturn))
+#define __printf(f, a)     __attribute__((format(printf, f, a)))
+#define __must_check       __attribute__((warn_unused_result))
+#define __aligned_page     __attribute__((aligned(4096)))
+#define READ_ONCE(x)       (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v)   (*(volatile __typeof__(x) *)&(x) = (v))
+
+#endif
