@@ -36,4 +36,9 @@ for dir in /proc/[0-9]*; do
 	name=$(basename "$(readlink "$dir/exe")" 2>/dev/null)
 	case $name in mullion*) echo "@figure rss_kib_$name $(rss "${dir#/proc/}")" ;; esac
 done
+# What is neither free nor any domain's is the hypervisor's.
+mullion -o json list | awk '
+	/"memory":/ { gsub(/[^0-9]/, ""); last = $0; sum += $0 }
+	/"memory_free":/ { gsub(/[^0-9]/, ""); free = $0 }
+	END { printf "@figure hypervisor_kib %d\n", (last - (sum - last) - free) / 1024 }'
 exit 0

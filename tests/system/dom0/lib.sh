@@ -67,6 +67,7 @@ remove() {
 
 # What must be as before once guests are gone. xenstore without what counts upwards by itself.
 free_pages() { mullion -o json list | awk '/memory_free/ { gsub(/[^0-9]/, ""); print $0 / 4096 }'; }
+settled() { a=$(free_pages); usleep 300000; [ "$(free_pages)" = "$a" ]; } # memory is given back bit by bit
 store_nodes() { xenstore-ls -f / | sed 's/ = .*//' | sort; }
 processes() { for dir in /proc/[0-9]*; do basename "$(readlink "$dir/exe")" 2>/dev/null; done | grep -v -e busybox -e '^$' | sort; }
 links() { ls /sys/class/net | sort; }
