@@ -19,7 +19,7 @@ echo "@step the guest's page"
 # The guest's server has no event that dom0 could wait on; each try waits in connect() while nobody answers.
 until seen; do
 	case $(mullion list -o json) in *'"running"'*) ;; *) mullion list; cat /var/log/mullion/console/web.log; exit 1 ;; esac
-	[ $(($(ms) - start)) -gt 120000 ] && { cat /tmp/wget.err /var/log/mullion/console/web.log; exit 1; }
+	[ $(($(ms) - start)) -gt 300000 ] && { cat /tmp/wget.err /var/log/mullion/console/web.log; exit 1; }
 	usleep 100000
 done
 echo "@figure page_uptime_s $(cut -d' ' -f1 /proc/uptime)"

@@ -16,9 +16,9 @@ starts() {
 }
 memory_back() { expect "free pages" "$(free_pages)" "$(cat /tmp/free)"; }
 named_crashed() {
-	until_within 60 is victim crashed
+	until_within 300 is victim crashed
 	mullion list | grep '^victim .*crashed'
-	until_within 30 memory_back
+	until_within 60 memory_back
 	serves 10.77.0.10
 	! ls /sys/class/net | grep -v -e lo -e br0 -e eth0 -e "vif$(domid web)\\."
 }
@@ -34,7 +34,7 @@ starts_again() {
 	mullion start victim
 	serving 10.77.0.12
 	remove victim
-	until_within 30 memory_back
+	until_within 60 memory_back
 }
 
 no_root() {

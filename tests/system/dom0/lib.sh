@@ -46,9 +46,9 @@ until_within() {
 	done
 }
 
-fetch() { timeout 20 wget -q -O "$2" "http://$1"; }
+fetch() { timeout 60 wget -q -O "$2" "http://$1"; }
 serves() { fetch "$1/index.html" /tmp/page.$$ && cmp /tmp/page.$$ /mnt/index.html; }
-serving() { until_within 120 serves "$1" || { tail -n 20 /var/log/mullion/console/*.log; return 1; }; }
+serving() { until_within 300 serves "$1" || { tail -n 20 /var/log/mullion/console/*.log; return 1; }; }
 
 state() { mullion list | awk -v name="$1" '$1 == name { print $3 }'; }
 is() { [ "$(state "$1")" = "$2" ]; }
