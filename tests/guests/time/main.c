@@ -37,8 +37,8 @@ static void test_record(void)
     CHECK_EQ(t->version & 1, 0);
     CHECK(t->version > 0);
     CHECK(t->tsc_to_system_mul != 0);
-    CHECK(t->system_time > 0);
     CHECK(t->tsc_timestamp > 0);
+    CHECK(time_ns() > 0);
 }
 
 static void test_monotonic(void)
@@ -137,8 +137,12 @@ static void test_singleshot(void)
     /* A past deadline fires at once; 4.17 ignores VCPU_SSHOTTMR_future, which once meant ETIME. */
     t.flags = VCPU_SSHOTTMR_future;
     t.timeout_abs_ns = time_ns() - 1000000;
-    CHECK_RC(hv_vcpu_op(VCPUOP_set_singleshot_timer, 0, &t), 0);
-    CHECK(event_is_pending(timer));
+    long rc = hv_vcpu_op(VCPUOP_set_singleshot_timer, 0, &t);
+
+    if (rc == -XEN_ETIME) /* the documented answer */
+        CHECK(!event_is_pending(timer));
+    else if (CHECK_RC(rc, 0))
+        CHECK(event_is_pending(timer));
     event_clear(timer);
     t.timeout_abs_ns = time_ns() + 10000000;
     CHECK_RC(hv_vcpu_op(VCPUOP_set_singleshot_timer, 0, &t), 0);
@@ -157,8 +161,12 @@ static void test_periodic(void)
     timer_bind();
     start = time_ns();
     CHECK_RC(hv_vcpu_op(VCPUOP_set_periodic_timer, 0, &t), 0);
-    while (n < 5 && wait_from(time_ns()) != ~0ul)
-        n++;
+    /* Ticks are for a vCPU that runs: keep running. */
+    while (n < 5 && time_ns() < start + 2000000000)
+        if (event_is_pending(timer)) {
+            event_clear(timer);
+            n++;
+        }
     CHECK_EQ(n, 5);
     CHECK(time_ns() - start >= 40000000);
     CHECK_RC(hv_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL), 0);
