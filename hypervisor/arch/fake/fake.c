@@ -99,6 +99,10 @@ void timer_hw_set(uint64_t deadline)
 void vcpu_time_update(struct vcpu *v)
 {
 }
+int vcpu_time_publish(struct vcpu *v)
+{
+    return 0;
+}
 void wallclock_write(struct domain *d)
 {
 }

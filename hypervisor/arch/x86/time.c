@@ -299,7 +299,7 @@ static bool up_to_date(const struct vcpu_time_info *t)
 void vcpu_time_update(struct vcpu *v)
 {
     struct vcpu_info *info;
-    struct vcpu_time_info *t, copy = {0};
+    struct vcpu_time_info *t;
 
     if (v->domain->is_idle)
         return;
@@ -315,19 +315,21 @@ void vcpu_time_update(struct vcpu *v)
         WRITE_ONCE(t->version, version + 1);
     }
     vcpu_info_unmap(v, info);
-    if (!v->time_info_guest || v != current)
-        return;
-    /* The second copy is in the guest's own memory (for its user space); a failure to write is the
-     * guest's loss. */
-    if (copy_from_guest(&copy, v->time_info_guest, sizeof(copy)) || up_to_date(&copy))
-        return;
-    copy.version |= 1;
-    if (copy_to_guest(v->time_info_guest, &copy.version, sizeof(copy.version)))
-        return;
+}
+
+/*
+ * The second copy is in the guest's own memory, for its user space. Written once, when the guest registers the area: the
+ * numbers never change, and a context switch must not touch guest memory (the user's tables may be loaded).
+ */
+int vcpu_time_publish(struct vcpu *v)
+{
+    struct vcpu_time_info copy = {.version = 1};
+
+    if (copy_to_guest(v->time_info_guest, &copy, sizeof(copy)))
+        return -EFAULT;
     fill(&copy);
+    copy.version = 2;
     if (copy_to_guest(v->time_info_guest + 8, &copy.tsc_timestamp, sizeof(copy) - 8))
-        return;
-    copy.version++;
-    if (copy_to_guest(v->time_info_guest, &copy.version, sizeof(copy.version)))
-        return;
+        return -EFAULT;
+    return copy_to_guest(v->time_info_guest, &copy.version, sizeof(copy.version));
 }

@@ -35,12 +35,13 @@ static bool find_entry(struct vcpu *v, uint64_t host_addr, bool contains_pte, mf
     return false;
 }
 
-/* avail_bits: three bits, what the guest wants in the entry's bits 9…11. */
+/* pte_bits: what the guest chooses of the entry: bits 9…11, and whether its user mode may see it.
+ */
 int pv_grant_map_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonly, bool contains_pte,
-                     uint64_t avail_bits)
+                     uint64_t pte_bits)
 {
-    uint64_t flags =
-        PTE_P | PTE_A | PTE_D | PTE_NX | (readonly ? 0 : PTE_RW) | (avail_bits << 9 & PTE_AVAIL);
+    uint64_t flags = PTE_P | PTE_A | PTE_D | PTE_NX | (readonly ? 0 : PTE_RW) |
+                     (pte_bits & (PTE_AVAIL | PTE_USER));
     pte_t new = l1e_adjust(pte_make(f, flags)) | PTE_GRANT;
     spinlock_t *lock = &v->domain->arch.mmu_lock;
     int rc = GNTST_general_error;

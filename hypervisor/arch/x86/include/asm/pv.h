@@ -101,7 +101,7 @@ bool msix_table_page(mfn_t f);                          /* read-only for dom0 */
 void m2p_set(mfn_t f, uint64_t pfn);                    /* ~0UL: none */
 uint64_t m2p_get(mfn_t f);
 /* Grants edit single PTEs for their mappings (pv/grant_pte.c). References are the caller's. Return GNTST_*. */
-int pv_grant_map_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonly, bool contains_pte, uint64_t avail_bits);
+int pv_grant_map_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonly, bool contains_pte, uint64_t pte_bits);
 int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonly, bool contains_pte, uint64_t new_addr);
 /* (new_addr: for unmap_and_replace, else 0.) The caller flushes after a batch: */
 void pv_grant_flush(struct domain *d);
