@@ -44,6 +44,15 @@ static const struct domctl_entry {
     [XEN_DOMCTL_scheduler_op] = {domctl_scheduler_op, false, true},
     [XEN_DOMCTL_settscinfo] = {domctl_settscinfo, false, false},
     [XEN_DOMCTL_gettscinfo] = {domctl_gettscinfo, false, true},
+    [XEN_DOMCTL_get_cpu_policy] = {domctl_get_cpu_policy, false, true},
+    [XEN_DOMCTL_set_cpu_policy] = {domctl_set_cpu_policy, false, true},
+    [XEN_DOMCTL_get_ext_vcpucontext] = {domctl_get_ext_vcpucontext, false, true},
+    [XEN_DOMCTL_set_ext_vcpucontext] = {domctl_set_ext_vcpucontext, false, false},
+    [XEN_DOMCTL_getvcpuextstate] = {domctl_getvcpuextstate, false, true},
+    [XEN_DOMCTL_setvcpuextstate] = {domctl_setvcpuextstate, false, false},
+    [XEN_DOMCTL_get_vcpu_msrs] = {domctl_get_vcpu_msrs, false, true},
+    [XEN_DOMCTL_set_vcpu_msrs] = {domctl_set_vcpu_msrs, false, false},
+    [XEN_DOMCTL_getpageframeinfo3] = {domctl_getpageframeinfo3, false, false},
 };
 
 static long dispatch(const struct domctl_entry *e, struct xen_domctl *op, struct hypercall *hc)

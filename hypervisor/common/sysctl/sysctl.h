@@ -13,4 +13,6 @@ sysctl_fn sysctl_readconsole, sysctl_physinfo, sysctl_getcpuinfo, sysctl_availhe
     sysctl_cputopoinfo, sysctl_numainfo;                                /* machine.c */
 sysctl_fn sysctl_sched_id, sysctl_getdomaininfolist, sysctl_cpupool_op; /* domains.c */
 
+sysctl_fn sysctl_get_cpu_policy, sysctl_get_cpu_featureset; /* arch/x86/pv/cpuid_leaves.c */
+
 #endif

@@ -53,6 +53,8 @@ struct domain {
     struct watchdog *watchdogs;      /* common/sched/watchdog.c */
     uint64_t node_affinity;          /* as told; one node so far */
     uint32_t tsc_mode, tsc_khz, tsc_incarnation;
+    struct xen_cpuid_leaf *cpuid_leaves; /* as a tool set them; arch/x86/pv/cpuid_leaves.c */
+    unsigned nr_cpuid_leaves;
     struct evtchn_domain *evtchn;
     struct grant_table *grant;
     uint64_t cpu_time_gone;          /* ns of vCPUs that no longer exist */

@@ -202,4 +202,5 @@ void cpuid_policy(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t ou
     default:
         break;
     }
+    cpuid_limit(v->domain, leaf, sub, out);
 }

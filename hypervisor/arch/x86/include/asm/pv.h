@@ -129,6 +129,8 @@ void pv_hypercall_page_fill(void *page);
 /* --- privileged instruction emulation (core: pv/priv_op_*.c) -------------------------------------------------------------------------------- */
 bool pv_emulate_privileged(struct cpu_user_regs *regs); /* #GP with error 0 in guest kernel or #UD forced-emulation */
 void cpuid_policy(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+/* Take away what a tool does not let d see. cpuid_leaves.c */
+void cpuid_limit(const struct domain *d, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 bool dom0_io_permitted(struct domain *d, uint16_t port, unsigned bytes);
 
 #endif
