@@ -210,7 +210,7 @@ int domain_create(domid_t id, const struct domain_config *cfg, struct domain **o
     d->flags = cfg->flags;
     memcpy(d->handle, cfg->handle, sizeof(d->handle));
     d->pause_count = 1;
-    d->controller_pauses = 1;
+    d->controller_pauses = !cfg->is_dom0; /* nobody controls dom0: the boot code unpauses it */
     d->max_pages = cfg->is_dom0 ? UINT64_MAX : 0;
 
     rc = domain_init_parts(d, cfg);

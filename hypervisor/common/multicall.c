@@ -55,19 +55,19 @@ long multicall_continue(struct hypercall *hc)
         uint64_t at = hc->multi_list + hc->multi_done * sizeof(struct multicall_entry);
         long result;
 
-        if (!hc->in_multicall) {
-            if (hc->multi_done && preempt_needed())
-                return -HC_RESTART;
-            if (fetch(hc, at))
-                return end(hc, -EFAULT);
-        }
+        if (!hc->in_multicall && fetch(hc, at))
+            return end(hc, -EFAULT);
         result = hypercall_dispatch(hc);
-        if (result == -HC_RESTART)
+        if (hypercall_restarts(hc, result))
             return result;
         hc->in_multicall = false;
         hc->multi_done++;
         if (copy_out(at + offsetof(struct multicall_entry, result), &result))
             return end(hc, -EFAULT);
+        if (hc->multi_done < hc->multi_total && preempt_needed()) {
+            hc->nr = __HYPERVISOR_multicall; /* between entries it is the list that waits */
+            return -HC_RESTART;
+        }
     }
     return end(hc, 0);
 }

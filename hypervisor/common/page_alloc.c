@@ -255,7 +255,10 @@ void free_frames(mfn_t f, unsigned order)
 
 void frames_release_range(uint64_t start, uint64_t end)
 {
-    page_alloc_add((start + PAGE_SIZE - 1) >> PAGE_SHIFT, end >> PAGE_SHIFT);
+    /* A loader may put a module below 1 MiB, which is nobody's to use (BIOS data, AP trampoline). */
+    start = MAX(ROUND_UP(start, PAGE_SIZE), 1UL << 20);
+    if (start < end)
+        page_alloc_add(start >> PAGE_SHIFT, end >> PAGE_SHIFT);
 }
 
 /* --- references --- */

@@ -174,9 +174,7 @@ static long op_register_time(struct vcpu *v, uint64_t arg)
     if (!guest_range_ok(area.addr.p, sizeof(struct vcpu_time_info)))
         return -EFAULT;
     v->time_info_guest = area.addr.p;
-    if (v == current)
-        vcpu_time_update(v);
-    return 0;
+    return vcpu_time_publish(v);
 }
 
 static vcpu_op_fn *const ops[] = {

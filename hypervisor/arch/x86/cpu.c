@@ -125,6 +125,17 @@ void cpu_features_init(void)
         patch_smap();
 }
 
+bool cpu_matches_boot(void)
+{
+    const uint32_t osxsave = 1u << 27; /* follows CR4 */
+    struct cpuid_regs l1 = cpuid_count(1, 0), e1 = cpuid_count(0x80000001, 0), l7 = {0};
+
+    if (cpu_has.max_leaf >= 7)
+        l7 = cpuid_count(7, 0);
+    return !(cpu_has.featureset[0] & ~l1.edx) && !(cpu_has.featureset[1] & ~(l1.ecx | osxsave)) &&
+           !(cpu_has.featureset[2] & ~e1.edx) && !(cpu_has.featureset[5] & ~l7.ebx);
+}
+
 uint64_t cpu_cr4(void)
 {
     uint64_t cr4 = 0x20 /* PAE */ | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE;

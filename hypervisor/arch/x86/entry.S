@@ -199,6 +199,7 @@ return_to_guest:
         mov     %rsp, %rdi
         CALL_C  exit_to_guest
         RESTORE_REGS
+        .global iret_to_guest
 iret_to_guest:
         iretq
         .pushsection .ex_table, "a"
@@ -206,9 +207,12 @@ iret_to_guest:
         .quad   iret_to_guest, iret_refused
         .popsection
 
-/* IRET faulted on what the guest wants to return to; every register is the guest's again: rebuild the frame. */
+/*
+ * IRET faulted on what the guest wants to return to; every register is the guest's again: rebuild the frame, as if the guest had
+ * raised the exception there. Its error code and vector were left in scratch[1] (traps.c).
+ */
 iret_refused:
-        pushq   $0
+        pushq   TOP_REGS_END - TOP_SCRATCH + 8 + 40(%rsp)
         SAVE_REGS
         CALL_C  handle_bad_return
         jmp     return_to_guest

@@ -16,6 +16,7 @@
 #include <asm/cpu.h>
 #include <asm/io.h>
 #include <asm/irq.h>
+#include <asm/pci.h>
 #include <asm/pv.h>
 #include <asm/apic.h>
 #include <asm/msr.h>

@@ -7,7 +7,6 @@
 #include <hv/lock.h>
 #include <asm/acpi.h>
 #include <asm/io.h>
-#include <asm/irq.h>
 #include <asm/pci.h>
 #include <asm/pv.h>
 
@@ -112,7 +111,8 @@ unsigned pci_find_cap(uint16_t segment, uint8_t bus, uint8_t devfn, uint8_t id)
     return 0;
 }
 
-/* --- dom0's accesses by port ------------------------------------------------------------------------------------------ */
+/* --- dom0's accesses by port
+ * ------------------------------------------------------------------------------------------ */
 
 #define CF8_ENABLE 0x80000000u
 

@@ -14,6 +14,7 @@
 #include <asm/acpi.h>
 #include <asm/cpu.h>
 #include <asm/irq.h>
+#include <asm/pci.h>
 #include <asm/pv.h>
 #include <asm/uaccess.h>
 #include <xen/physdev.h>

@@ -26,6 +26,7 @@
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
 #include <asm/smp.h>
+#include <asm/time.h>
 #include <asm/tlb.h>
 #include <asm/traps.h>
 #include "boot/boot.h"
@@ -38,6 +39,7 @@ unsigned nr_cpus = 1;
 static _Atomic bool stopping, released;
 static _Atomic unsigned ap_alive; /* id of the CPU that has just reached C */
 static _Atomic uint64_t ap_tsc;   /* its TSC then; the boot CPU compares */
+static _Atomic bool ap_differs;   /* it lacks what the boot CPU has */
 
 bool smp_stopping(void)
 {
@@ -69,6 +71,10 @@ void smp_ap_main(void)
     current = NULL;
     gdt_cpu_load(c);
     idt_load();
+    if (!cpu_matches_boot()) {
+        ap_differs = true;
+        machine_halt();
+    }
     c->cr3_loaded = read_cr3();
     cpu_setup();
     apic_cpu_init();
@@ -102,7 +108,7 @@ static bool alloc_cpu(unsigned id, unsigned index)
 
 static void wait_until(uint64_t deadline, unsigned id)
 {
-    while (now() < deadline && ap_alive != id)
+    while (now() < deadline && ap_alive != id && !ap_differs)
         cpu_relax();
 }
 
@@ -111,6 +117,7 @@ static void wait_until(uint64_t deadline, unsigned id)
 static bool start_cpu(unsigned id, unsigned page)
 {
     uint32_t to = cpu_data[id]->apic_id;
+    uint64_t before = rdtsc();
 
     ap_stack = percpu_va(id, PERCPU_STACK_PAGE + PERCPU_STACK_PAGES);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -120,21 +127,43 @@ static bool start_cpu(unsigned id, unsigned page)
         apic_send_startup(to, page);
         wait_until(now() + (n ? 1000000000UL : 200000UL), id);
     }
-    return ap_alive == id;
+    if (ap_alive != id)
+        return false;
+    /* Its TSC, read between two readings here, must lie between them: all clocks are made of the
+     * TSC alone. */
+    if (ap_tsc < before || ap_tsc > rdtsc())
+        time_tsc_differs(id);
+    return true;
 }
 
-/* A page of RAM below 640 KiB for the trampoline; dom0 never gets memory there, so nothing of it is
- * lost. 0: none. */
+static bool page_is_ram(uint64_t at)
+{
+    for (unsigned i = 0; i < boot_info.nr_e820; i++) {
+        const struct e820_entry *e = &boot_info.e820[i];
+
+        if (e->type == E820_RAM && e->addr <= at && e->addr + e->size >= at + PAGE_SIZE)
+            return true;
+    }
+    return false;
+}
+
+static bool page_in_module(uint64_t at)
+{
+    for (unsigned i = 0; i < boot_info.nr_modules; i++)
+        if (at + PAGE_SIZE > boot_info.module[i].start &&
+            at < boot_info.module[i].start + boot_info.module[i].size)
+            return true;
+    return false;
+}
+
+/* A page of RAM below 640 KiB for the trampoline; the frame allocator takes nothing there, but a
+ * boot module may lie there (GRUB on UEFI does that). 0: none. */
 static unsigned trampoline_page(void)
 {
     for (unsigned page = 0x9f; page > 0; page--)
-        for (unsigned i = 0; i < boot_info.nr_e820; i++) {
-            const struct e820_entry *e = &boot_info.e820[i];
-            uint64_t at = (uint64_t)page << PAGE_SHIFT;
-
-            if (e->type == E820_RAM && e->addr <= at && e->addr + e->size >= at + PAGE_SIZE)
-                return page;
-        }
+        if (page_is_ram((uint64_t)page << PAGE_SHIFT) &&
+            !page_in_module((uint64_t)page << PAGE_SHIFT))
+            return page;
     return 0;
 }
 
@@ -174,7 +203,8 @@ void smp_start(void)
             break;
         }
         if (!start_cpu(nr_cpus, page)) {
-            pr_warn("CPU with APIC id %u does not start; it and those after it stay off\n", id);
+            pr_warn("CPU with APIC id %u %s; it and those after it stay off\n", id,
+                    ap_differs ? "lacks features of the first one" : "does not start");
             cpu_data[nr_cpus] = NULL;
             break;
         }

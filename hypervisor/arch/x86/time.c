@@ -3,10 +3,11 @@
  * Time: ns since boot from the TSC, the interrupt for the next deadline, and the clock page of each
  * vCPU.
  *
- * now() = ((tsc - tsc_base) << or >> shift) * mul / 2^32, the same formula and the same numbers
- * that guests get, so a guest's clock and ours agree to the nanosecond and the numbers never change
- * after boot. That needs one TSC for all CPUs; bring-up checks it. The frequency is told by CPUID,
- * or measured once over at most 10 ms against the HPET, or the ACPI timer, or the PIT.
+ * now() = base_ns + ((tsc - tsc_base) << or >> shift) * mul / 2^32, the same formula and the same
+ * numbers that guests get, so a guest's clock and ours agree to the nanosecond and the numbers
+ * never change after boot. That needs one TSC for all CPUs; bring-up checks it. The frequency is
+ * told by CPUID, or measured once over at most 10 ms against the HPET, or the ACPI timer, or the
+ * PIT.
  */
 #include <hv/cpumask.h>
 #include <hv/domain.h>
@@ -22,16 +23,20 @@
 #include <asm/io.h>
 #include <asm/msr.h>
 #include <asm/pv.h>
+#include <asm/time.h>
 #include <asm/uaccess.h>
+#include "boot/boot.h"
 
 #define PVCLOCK_TSC_STABLE 1 /* XEN_PVCLOCK_TSC_STABLE_BIT: one clock over all vCPUs */
 
-static uint64_t tsc_base;
+/* System time at TSC tsc_base is base_ns: the time since the first C code ran. */
+static uint64_t tsc_base, base_ns;
 static uint32_t tsc_mul;
 static int8_t tsc_shift;
 static uint64_t tsc_hz;
 static uint64_t apic_hz; /* count-down rate of the APIC timer; unused with deadlines by TSC */
 static bool use_deadline_msr;
+static bool tsc_is_one_clock = true;
 
 uint32_t tsc_khz(void)
 {
@@ -43,7 +48,7 @@ uint64_t now(void)
     uint64_t delta = rdtsc() - tsc_base;
 
     delta = tsc_shift < 0 ? delta >> -tsc_shift : delta << tsc_shift;
-    return (uint64_t)((unsigned __int128)delta * tsc_mul >> 32);
+    return base_ns + (uint64_t)((unsigned __int128)delta * tsc_mul >> 32);
 }
 
 /* a * b / c with all 128 bits in between. The quotient must fit in 64 bits, else the CPU faults:
@@ -152,27 +157,53 @@ static const struct reference references[] = {{"HPET", hpet_begin, hpet_elapsed}
                                               {"ACPI timer", pm_begin, pm_elapsed},
                                               {"PIT", pit_begin, pit_elapsed}};
 
+/* One moment on all clocks. Of several tries the one whose reading took the shortest: others were
+ * interrupted by SMM or a busy host. */
+struct moment {
+    uint64_t tsc, ns;
+    uint32_t apic;
+};
+
+static struct moment read_all(const struct reference *r)
+{
+    struct moment best = {0};
+    uint64_t best_span = UINT64_MAX;
+
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t before = rdtsc(), ns = r->elapsed();
+        uint32_t apic = ~0u - apic_timer_count();
+        uint64_t after = rdtsc();
+
+        if (after - before < best_span) {
+            best_span = after - before;
+            best = (struct moment){before + best_span / 2, ns, apic};
+        }
+    }
+    return best;
+}
+
 static const char *calibrate(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(references); i++) {
-        uint64_t tsc, ns = 0;
-        uint32_t count;
+        const struct reference *r = &references[i];
+        struct moment a, b;
+        uint64_t ns = 0;
 
-        if (!references[i].start())
+        if (!r->start())
             continue;
         apic_timer_set(~0u);
-        tsc = rdtsc();
-        for (unsigned spin = 0; ns < 10000000 && spin < 100000000; spin++)
-            ns = references[i].elapsed();
-        count = ~0u - apic_timer_count();
-        tsc = rdtsc() - tsc;
+        a = read_all(r);
+        for (unsigned spin = 0; ns < a.ns + 10000000 && spin < 100000000; spin++)
+            ns = r->elapsed();
+        b = read_all(r);
         apic_timer_set(0);
-        if (ns < 10000000)
+        if (b.ns < a.ns + 10000000)
             continue;
-        apic_hz = (uint64_t)count * 1000000000 / ns;
+        ns = b.ns - a.ns;
+        apic_hz = mul_div(b.apic - a.apic, 1000000000, ns);
         if (!tsc_hz)
-            set_scale(mul_div(tsc, 1000000000, ns));
-        return references[i].name;
+            set_scale(mul_div(b.tsc - a.tsc, 1000000000, ns));
+        return r->name;
     }
     return NULL;
 }
@@ -200,10 +231,18 @@ void time_init(void)
         how = calibrate();
     if (!how)
         panic("no clock works: neither HPET nor ACPI timer nor PIT counts"); /* boot */
-    tsc_base = rdtsc();
+    tsc_base = boot_tsc; /* for one reading of now(), which tells how long ago that was */
+    base_ns = now();
+    tsc_base = boot_tsc + ns_to_tsc(base_ns);
     time_cpu_init();
     pr_info("Time: TSC at %lu.%03lu MHz (by %s), deadlines by %s\n", tsc_hz / 1000000,
             tsc_hz / 1000 % 1000, how, use_deadline_msr ? "TSC" : "APIC timer");
+}
+
+void time_tsc_differs(unsigned cpu)
+{
+    tsc_is_one_clock = false;
+    pr_warn("CPU %u: its TSC differs from the first one's; clocks may jump between CPUs\n", cpu);
 }
 
 void time_cpu_init(void)
@@ -244,10 +283,10 @@ void timer_hw_set(uint64_t deadline_ns)
 static void fill(struct vcpu_time_info *t)
 {
     t->tsc_timestamp = tsc_base;
-    t->system_time = 0;
+    t->system_time = base_ns;
     t->tsc_to_system_mul = tsc_mul;
     t->tsc_shift = tsc_shift;
-    t->flags = PVCLOCK_TSC_STABLE;
+    t->flags = tsc_is_one_clock ? PVCLOCK_TSC_STABLE : 0;
 }
 
 /* The numbers are the same from boot to the end: a page that has them needs no write. */
@@ -260,7 +299,7 @@ static bool up_to_date(const struct vcpu_time_info *t)
 void vcpu_time_update(struct vcpu *v)
 {
     struct vcpu_info *info;
-    struct vcpu_time_info *t, copy = {0};
+    struct vcpu_time_info *t;
 
     if (v->domain->is_idle)
         return;
@@ -276,19 +315,21 @@ void vcpu_time_update(struct vcpu *v)
         WRITE_ONCE(t->version, version + 1);
     }
     vcpu_info_unmap(v, info);
-    if (!v->time_info_guest || v != current)
-        return;
-    /* The second copy is in the guest's own memory (for its user space); a failure to write is the
-     * guest's loss. */
-    if (copy_from_guest(&copy, v->time_info_guest, sizeof(copy)) || up_to_date(&copy))
-        return;
-    copy.version |= 1;
-    if (copy_to_guest(v->time_info_guest, &copy.version, sizeof(copy.version)))
-        return;
+}
+
+/*
+ * The second copy is in the guest's own memory, for its user space. Written once, when the guest registers the area: the
+ * numbers never change, and a context switch must not touch guest memory (the user's tables may be loaded).
+ */
+int vcpu_time_publish(struct vcpu *v)
+{
+    struct vcpu_time_info copy = {.version = 1};
+
+    if (copy_to_guest(v->time_info_guest, &copy, sizeof(copy)))
+        return -EFAULT;
     fill(&copy);
+    copy.version = 2;
     if (copy_to_guest(v->time_info_guest + 8, &copy.tsc_timestamp, sizeof(copy) - 8))
-        return;
-    copy.version++;
-    if (copy_to_guest(v->time_info_guest, &copy.version, sizeof(copy.version)))
-        return;
+        return -EFAULT;
+    return copy_to_guest(v->time_info_guest, &copy.version, sizeof(copy.version));
 }

@@ -9,6 +9,7 @@
 #include <hv/control.h>
 #include <hv/domain.h>
 #include <hv/printk.h>
+#include <hv/string.h>
 #include <hv/vcpu.h>
 #include <asm/cpu.h>
 #include <asm/cpufeature.h>
@@ -29,6 +30,7 @@ static const char *const trap_name[32] = {
 
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 extern const char _image_start[], _etext[];
+extern const char iret_to_guest[]; /* entry.S */
 
 /* The frame of a fault that ends in panic(); NULL when panic() was called by C. One CPU panics,
  * once. */
@@ -77,11 +79,11 @@ void show_machine_state(void)
     const struct cpu *c = this_cpu();
     const struct vcpu *v = current;
 
-    pr_err("  Mullion %s, CPU %u, ", MULLION_VERSION, c ? c->id : 0);
+    char guest[24] = "no guest";
+
     if (v && !v->domain->is_idle)
-        pr_err("  running d%uv%u\n", v->domain->id, v->id);
-    else
-        pr_err("  running no guest\n");
+        snprintf(guest, sizeof(guest), "d%uv%u", v->domain->id, v->id);
+    pr_err("  Mullion %s, CPU %u, running %s\n", MULLION_VERSION, c ? c->id : 0, guest);
     pr_err("  cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %08lx\n", read_cr0(), read_cr2(), read_cr3(),
            read_cr4());
     if (dying_regs) {
@@ -135,6 +137,8 @@ static void handle_hv_trap(struct cpu_user_regs *regs)
     }
     if (regs->entry_vector == TRAP_PF && pv_handle_hv_page_fault(read_cr2(), regs->error_code))
         return;
+    if (regs->rip == (uint64_t)iret_to_guest) /* iret_refused wants to know what happened */
+        cpu_top()->scratch[1] = (uint64_t)regs->entry_vector << 32 | regs->error_code;
     if (!fix_up(regs))
         die(regs);
 }
@@ -244,27 +248,16 @@ void handle_syscall(struct cpu_user_regs *regs)
         pv_syscall_bounce(regs, false);
 }
 
+/* As on Xen the guest gets the exception of IRET itself, at the place it wanted to go to, if it has
+ * a handler. */
 void handle_bad_return(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
+    uint64_t cr2 = read_cr2();
 
-    if (!v->arch.failsafe_callback) {
-        domain_crash(
-            v->domain,
-            "cannot return to %04x:%016lx, stack %04x:%016lx, and there is no failsafe callback",
-            regs->cs, regs->rip, regs->ss, regs->rsp);
-        return;
-    }
-    /* What the CPU refused is kept for the failsafe frame; until that is pushed the vCPU stands at
-     * a harmless place. */
-    __asm__ volatile("mov %%ds, %0" : "=r"(regs->ds));
-    __asm__ volatile("mov %%es, %0" : "=r"(regs->es));
-    __asm__ volatile("mov %%fs, %0" : "=r"(regs->fs));
-    __asm__ volatile("mov %%gs, %0" : "=r"(regs->gs));
-    v->arch.bounce = (struct trap_bounce){
-        .pending = true,
-        .flags = TBF_FAILSAFE | (v->arch.failsafe_masks_events ? TBF_INTERRUPT : 0),
-        .cs = GUEST_CS64,
-        .eip = v->arch.failsafe_callback,
-    };
+    irq_enable();
+    if (regs->entry_vector == TRAP_PF)
+        pv_inject_page_fault(v, cr2, regs->error_code);
+    else
+        pv_inject(v, regs->entry_vector, regs->error_code);
 }

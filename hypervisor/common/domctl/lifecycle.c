@@ -64,6 +64,9 @@ long domctl_createdomain(struct domain *d, struct xen_domctl *op, struct hyperca
     }
     if (c->cpupool_id || c->vmtrace_size)
         return -EINVAL;
+    /* A PV guest has no emulated devices; grants are of version 1. */
+    if (c->arch.emulation_flags || (c->arch.misc_flags & ~XEN_X86_MSR_RELAXED) || c->grant_opts != 1)
+        return -EINVAL;
     if (d) /* somebody has that id; 0 (dom0's) means any */
         id = d->id ? id : 0;
     if (d && id)

@@ -39,7 +39,7 @@ static long op_alloc_unbound(void *arg)
         return current->domain->is_dom0 ? -ESRCH : -EPERM;
     if (d->is_system) {
         domain_put(d);
-        return -EINVAL;
+        return -ESRCH;
     }
     port = evtchn_alloc_unbound(d, op->remote_dom == DOMID_SELF ? current->domain->id
                                                                 : op->remote_dom);
@@ -86,7 +86,7 @@ static long op_bind_interdomain(void *arg)
     if (!remote)
         return -ESRCH;
     if (remote->is_system || port_room(d)) {
-        rc = remote->is_system ? -EINVAL : -ENOMEM;
+        rc = remote->is_system ? -ESRCH : -ENOMEM;
         domain_put(remote);
         return rc;
     }
@@ -242,7 +242,7 @@ static long op_status(void *arg)
         return current->domain->is_dom0 ? -ESRCH : -EPERM;
     if (d->is_system) {
         domain_put(d);
-        return -EINVAL;
+        return -ESRCH;
     }
     flags = evtchn_lock(d);
     p = port_find(d, op->port);
@@ -331,8 +331,11 @@ static long op_reset(void *arg)
 
     if (!d)
         return current->domain->is_dom0 ? -ESRCH : -EPERM;
-    if (!d->is_system)
-        evtchn_domain_close_all(d);
+    if (d->is_system) {
+        domain_put(d);
+        return -ESRCH;
+    }
+    evtchn_domain_close_all(d);
     domain_put(d);
     return 0;
 }

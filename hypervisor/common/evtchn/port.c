@@ -54,7 +54,7 @@ static int find_free(struct domain *d)
 {
     struct evtchn_domain *ed = d->evtchn;
 
-    for (unsigned i = ed->first_free; i < ed->nr_ports && i < ed->limit; i++) {
+    for (unsigned i = ed->first_free; i < ed->nr_ports; i++) {
         struct port *p = port_find(d, i);
 
         if (p->state == EVTCHNSTAT_closed && !p->reserved)
@@ -80,9 +80,11 @@ int port_room(struct domain *d)
         return -ENOMEM;
     flags = evtchn_lock(d);
     if (ed->nr_free < PORTS_AHEAD && ed->nr_ports < ed->limit) {
+        unsigned more = (unsigned)MIN(PORTS_PER_PAGE, (size_t)(ed->limit - ed->nr_ports));
+
         ed->pages[ed->nr_ports / PORTS_PER_PAGE] = page;
-        ed->nr_free += (unsigned)PORTS_PER_PAGE;
-        __atomic_store_n(&ed->nr_ports, ed->nr_ports + (unsigned)PORTS_PER_PAGE, __ATOMIC_RELEASE);
+        ed->nr_free += more;
+        __atomic_store_n(&ed->nr_ports, ed->nr_ports + more, __ATOMIC_RELEASE);
         page = NULL;
     }
     evtchn_unlock(d, flags);
@@ -140,8 +142,8 @@ int evtchn_domain_init(struct domain *d, unsigned max_port)
         evtchn_domain_destroy(d);
         return -ENOMEM;
     }
-    ed->nr_ports = PORTS_PER_PAGE;
-    ed->nr_free = PORTS_PER_PAGE - 1;
+    ed->nr_ports = (unsigned)MIN(PORTS_PER_PAGE, (size_t)ed->limit);
+    ed->nr_free = ed->nr_ports - 1;
     return 0;
 }
 

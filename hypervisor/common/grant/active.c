@@ -77,6 +77,8 @@ static void retract_flags(struct grant_table *gt, grant_ref_t ref, const struct 
 
 static int take_frame(struct domain *owner, mfn_t f, bool readonly)
 {
+    if (!mfn_is_ram(f))
+        return GNTST_bad_page;
     if (readonly ? !frame_get(f, owner) : frame_get_typed(f, owner, FT_WRITABLE) != 0)
         return GNTST_general_error;
     return GNTST_okay;

@@ -36,6 +36,24 @@ static void side_release(struct side *s)
     s->held = false;
 }
 
+static int claim_own_frame(mfn_t f, bool readonly)
+{
+    struct domain *self = current->domain;
+
+    if (!frame_get(f, self))
+        return GNTST_bad_page;
+    if (readonly)
+        return GNTST_okay;
+    /* Its own, but perhaps a page table: then not to be written. The typed reference stands for
+     * both. */
+    if (frame_get_typed(f, self, FT_WRITABLE)) {
+        frame_put(f);
+        return GNTST_general_error;
+    }
+    frame_put(f);
+    return GNTST_okay;
+}
+
 static int side_claim(struct side *s, const struct gnttab_copy_ptr *ptr, bool is_ref, bool readonly)
 {
     struct domain *self = current->domain;
@@ -47,18 +65,16 @@ static int side_claim(struct side *s, const struct gnttab_copy_ptr *ptr, bool is
     side_release(s);
     *s = (struct side){
         .is_ref = is_ref, .readonly = readonly, .domid = ptr->domid, .ref_or_frame = what};
-    if (!is_ref && ptr->domid != DOMID_SELF)
-        return GNTST_permission_denied;
     s->owner = domain_get(ptr->domid == DOMID_SELF ? self->id : ptr->domid);
     if (!s->owner || !s->owner->grant) {
         rc = GNTST_bad_domain;
+    } else if (!is_ref && ptr->domid != DOMID_SELF) {
+        rc = GNTST_permission_denied; /* others' frames only by grant */
     } else if (is_ref) {
         rc = grant_pin(s->owner, self->id, (grant_ref_t)what, readonly, &s->frame);
     } else {
         s->frame = mfn(what);
-        if (readonly ? !frame_get(s->frame, self)
-                     : frame_get_typed(s->frame, self, FT_WRITABLE) != 0)
-            rc = GNTST_bad_page;
+        rc = claim_own_frame(s->frame, readonly);
     }
     if (rc != GNTST_okay) {
         if (s->owner)
@@ -94,16 +110,14 @@ long gnttab_copy(struct hypercall *hc, uint64_t uop, unsigned count)
         uint64_t at = uop + hc->progress[0] * sizeof(struct gnttab_copy);
         struct gnttab_copy op;
 
-        if (hc->progress[0] && preempt_needed()) {
-            rc = -HC_RESTART;
-        } else if (copy_in(&op, at)) {
+        if (copy_in(&op, at)) {
             rc = -EFAULT;
         } else {
             op.status = (int16_t)copy_one(&op, &from, &to);
             rc = copy_to_guest(at + offsetof(struct gnttab_copy, status), &op.status,
                                sizeof(op.status));
-            if (!rc)
-                hc->progress[0]++;
+            if (!rc && ++hc->progress[0] < count && preempt_needed())
+                rc = -HC_RESTART;
         }
     }
     side_release(&from);

@@ -65,7 +65,7 @@ static int map_one(struct gnttab_map_grant_ref *op)
 
     if (!(op->flags & PARTS))
         return GNTST_bad_gntref;
-    owner = domain_get(op->dom == DOMID_SELF ? d->id : op->dom);
+    owner = domain_get(op->dom); /* oneself by number: DOMID_SELF is not understood here */
     if (!owner)
         return GNTST_bad_domain;
     if (!owner->grant) {
@@ -90,14 +90,13 @@ long gnttab_map(struct hypercall *hc, uint64_t uop, unsigned count)
         uint64_t at = uop + hc->progress[0] * sizeof(struct gnttab_map_grant_ref);
         struct gnttab_map_grant_ref op;
 
-        if (hc->progress[0] && preempt_needed())
-            return -HC_RESTART;
         if (copy_in(&op, at))
             return -EFAULT;
         op.status = (int16_t)map_one(&op);
         if (copy_out(at, &op))
             return -EFAULT;
-        hc->progress[0]++;
+        if (++hc->progress[0] < count && preempt_needed())
+            return -HC_RESTART;
     }
     return 0;
 }

@@ -10,6 +10,13 @@
 #include <asm/uaccess.h>
 #include "gt.h"
 
+/* One more operation of the array is done. True: others wait for this CPU, come back for the next.
+ */
+static bool one_done(struct hypercall *hc, unsigned count)
+{
+    return ++hc->progress[0] < count && preempt_needed();
+}
+
 static int swap_one(grant_ref_t a, grant_ref_t b)
 {
     struct grant_table *gt = current->domain->grant;
@@ -34,17 +41,17 @@ static int swap_one(grant_ref_t a, grant_ref_t b)
 
 static long swap_refs(struct hypercall *hc, uint64_t uop, unsigned count)
 {
-    for (; hc->progress[0] < count; hc->progress[0]++) {
+    while (hc->progress[0] < count) {
         uint64_t at = uop + hc->progress[0] * sizeof(struct gnttab_swap_grant_ref);
         struct gnttab_swap_grant_ref op;
 
-        if (hc->progress[0] && preempt_needed())
-            return -HC_RESTART;
         if (copy_in(&op, at))
             return -EFAULT;
         op.status = (int16_t)swap_one(op.ref_a, op.ref_b);
         if (copy_out(at, &op))
             return -EFAULT;
+        if (one_done(hc, count))
+            return -HC_RESTART;
     }
     return 0;
 }
@@ -55,13 +62,13 @@ static long transfer(struct hypercall *hc, uint64_t uop, unsigned count)
 {
     int16_t status = GNTST_general_error;
 
-    for (; hc->progress[0] < count; hc->progress[0]++) {
-        if (hc->progress[0] && preempt_needed())
-            return -HC_RESTART;
+    while (hc->progress[0] < count) {
         if (copy_out(uop + hc->progress[0] * sizeof(struct gnttab_transfer) +
                          offsetof(struct gnttab_transfer, status),
                      &status))
             return -EFAULT;
+        if (one_done(hc, count))
+            return -HC_RESTART;
     }
     return 0;
 }
@@ -69,25 +76,25 @@ static long transfer(struct hypercall *hc, uint64_t uop, unsigned count)
 /* x86 keeps its caches coherent with devices: only the arguments are checked. */
 static long cache_flush(struct hypercall *hc, uint64_t uop, unsigned count)
 {
-    for (; hc->progress[0] < count; hc->progress[0]++) {
+    while (hc->progress[0] < count) {
         struct gnttab_cache_flush op;
         mfn_t f;
 
-        if (hc->progress[0] && preempt_needed())
-            return -HC_RESTART;
         if (copy_in(&op, uop + hc->progress[0] * sizeof(op)))
             return -EFAULT;
         if (op.offset >= PAGE_SIZE || op.length > PAGE_SIZE || op.offset + op.length > PAGE_SIZE ||
             (op.op & ~(GNTTAB_CACHE_INVAL | GNTTAB_CACHE_CLEAN)))
             return -EINVAL;
-        if (!op.length || !op.op)
-            continue;
         f = maddr_to_mfn(op.a.dev_bus_addr);
-        if (!mfn_is_ram(f))
-            return -EINVAL;
-        if (!frame_get(f, current->domain))
-            return -EPERM;
-        frame_put(f);
+        if (op.length && op.op) {
+            if (!mfn_is_ram(f))
+                return -EINVAL;
+            if (!frame_get(f, current->domain))
+                return -EPERM;
+            frame_put(f);
+        }
+        if (one_done(hc, count))
+            return -HC_RESTART;
     }
     return 0;
 }

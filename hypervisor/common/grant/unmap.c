@@ -125,8 +125,6 @@ long gnttab_unmap(struct hypercall *hc, uint64_t uop, unsigned count, bool repla
         struct request r;
         long rc = 0;
 
-        if (first && preempt_needed())
-            return -HC_RESTART;
         while (done < n && !rc) {
             rc = fetch(uop + (first + done) * size, replace, &r);
             if (!rc)
@@ -141,6 +139,8 @@ long gnttab_unmap(struct hypercall *hc, uint64_t uop, unsigned count, bool repla
         if (rc)
             return rc;
         hc->progress[0] += done;
+        if (hc->progress[0] < count && preempt_needed())
+            return -HC_RESTART;
     }
     return 0;
 }

@@ -225,8 +225,9 @@ void vcpu_yield(void)
 
 /*
  * Take one queued unit from another CPU that may run here. Its runqueue's lock is only tried for,
- * since we hold ours. Balancing (this CPU has work) takes one only if the loads are closer
- * afterwards, so that none is moved back and forth.
+ * since we hold ours. Balancing (this CPU has work) takes one only if the other CPU is then at most
+ * as loaded as this one was: where the loads cannot be made equal, the surplus goes around, and
+ * everybody gets the same over time.
  */
 static struct sched_unit *steal_from(struct runqueue *rq, struct runqueue *from, bool balance)
 {
@@ -241,7 +242,7 @@ static struct sched_unit *steal_from(struct runqueue *rq, struct runqueue *from,
 
         if (u->vcpu->is_running || !cpumask_test(&u->affinity, rq->cpu))
             continue;
-        if (balance && from->load < rq->load + 2 * u->weight)
+        if (balance && from->load < rq->load + u->weight)
             continue;
         found = u;
         break;

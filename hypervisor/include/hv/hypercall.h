@@ -32,6 +32,7 @@ struct hypercall_entry {
     uint8_t nr_args;
     uint8_t privilege;
     const char *name;
+    bool any_result; /* may return any 64-bit value, a guest's register: -HC_RESTART too, and means it as a value */
 };
 extern const struct hypercall_entry hypercall_table[64];
 
@@ -39,6 +40,8 @@ extern const struct hypercall_entry hypercall_table[64];
 long hypercall_dispatch(struct hypercall *hc);
 /* A preempted multicall goes on. */
 long multicall_continue(struct hypercall *hc);
+/* Does this result of hypercall_dispatch() say that the call wants to be made again? */
+bool hypercall_restarts(const struct hypercall *hc, long result);
 bool preempt_needed(void);     /* this CPU has softirq work pending */
 
 /* Handlers, by the folder that holds them */

@@ -12,7 +12,7 @@
 #define HV_TYPES_H
 
 /* One image, no dynamic linking: every symbol is reached relative to RIP, none through a GOT. */
-#if !__STDC_HOSTED__ /* the host build has libc's symbols, which are not */
+#if !__STDC_HOSTED__ /* host tests link libc */
 #pragma GCC visibility push(hidden)
 #endif
 

@@ -118,6 +118,8 @@ static void add_e820(uint64_t addr, uint64_t size, uint32_t type)
 
     if (!size || addr + size < addr)
         return;
+    if (type < E820_RAM || type > E820_UNUSABLE)
+        type = E820_RESERVED; /* GRUB and firmware have kinds of their own */
     if (boot_info.nr_e820 == BOOT_E820_MAX) {
         boot_problem = "the memory map has more than 128 entries; the rest is not used";
         return;

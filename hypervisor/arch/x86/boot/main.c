@@ -29,6 +29,8 @@
 
 extern const char _image_start[], _end[];
 
+uint64_t boot_tsc;
+
 /* On the first page tables and a borrowed stack: save what the loader said, go onto our own tables.
  * Returns the stack's top. */
 uint64_t boot_early(uint32_t magic, uint64_t info);
@@ -36,6 +38,7 @@ uint64_t boot_early(uint32_t magic, uint64_t info)
 {
     struct cpu_top *top;
 
+    boot_tsc = rdtsc();
     boot_info_init(magic, info, image_va_to_maddr(_image_start), image_va_to_maddr(_end));
     cpu_features_init();
     hv_paging_init();

@@ -26,9 +26,7 @@ long do_set_trap_table(struct hypercall *hc)
         memset(traps, 0, NR_VECTORS * sizeof(*traps));
         return 0;
     }
-    for (;; hc->progress[0]++) {
-        if (hc->progress[0] && preempt_needed())
-            return -HC_RESTART; /* the list has no length: only its end stops it */
+    for (;;) {
         if (copy_in(&t, list + hc->progress[0] * sizeof(t)))
             return -EFAULT;
         if (!t.address)
@@ -36,6 +34,9 @@ long do_set_trap_table(struct hypercall *hc)
         if (!is_canonical(t.address))
             return -EINVAL;
         traps[t.vector] = t;
+        hc->progress[0]++;
+        if (preempt_needed()) /* the list has no length: only its end stops it */
+            return -HC_RESTART;
     }
 }
 

@@ -26,19 +26,22 @@
                       */
 
 /*
- * The entry that maps va for the guest's kernel; *writable: all levels say so. 0: none. With the
- * lock held.
+ * The entry that maps va in the tree below L4 m; *writable: all levels say so. 0: none. With the
+ * lock held it stays so.
  */
-static pte_t lookup(const struct vcpu *v, uint64_t va, bool *writable)
+static pte_t lookup(mfn_t m, uint64_t va, bool *writable)
 {
-    mfn_t m = v->arch.guest_table;
     pte_t e = 0;
 
     *writable = true;
-    if (!guest_range_ok(va, 1) || !m.m || mfn_eq(m, INVALID_MFN))
+    if (!guest_range_ok(va, 1))
         return 0;
     for (unsigned level = 4; level; level--) {
-        const pte_t *p = map_frame(m);
+        const pte_t *p;
+
+        if (!m.m || !mfn_is_ram(m))
+            return 0;
+        p = map_frame(m);
 
         e = READ_ONCE(p[pte_index(va, level)]);
         unmap_frame(p);
@@ -96,7 +99,7 @@ static bool emulate_table_write(struct vcpu *v, struct cpu_user_regs *regs, uint
     if (!fetch(regs, &w) || (va & (w.bytes - 1)))
         return false;
     spin_lock(&d->arch.mmu_lock);
-    e = lookup(v, va, &writable); /* again: another vCPU may have changed it meanwhile */
+    e = lookup(v->arch.guest_table, va, &writable); /* again: another vCPU may have changed it meanwhile */
     if ((e & PTE_P) && !(e & PTE_RW) && frame_get(pte_mfn(e), d)) {
         struct frame *f = frame_of(pte_mfn(e));
 
@@ -132,7 +135,7 @@ static bool handle_write(struct vcpu *v, struct cpu_user_regs *regs, uint64_t va
     pte_t e;
 
     spin_lock(&v->domain->arch.mmu_lock);
-    e = lookup(v, va, &writable);
+    e = lookup(v->arch.guest_table, va, &writable);
     spin_unlock(&v->domain->arch.mmu_lock);
     if (!e)
         return false;
@@ -170,6 +173,10 @@ bool pv_handle_page_fault(struct cpu_user_regs *regs, uint64_t va)
     return handled;
 }
 
+/*
+ * No lock, and interrupts may be off: whoever holds mmu_lock may be waiting for this CPU to flush its TLB. Tables that change under
+ * the walk make it wrong about one try, which ends in another fault or in -EFAULT.
+ */
 bool pv_handle_hv_page_fault(uint64_t va, uint32_t error_code)
 {
     struct vcpu *v = current;
@@ -184,9 +191,8 @@ bool pv_handle_hv_page_fault(uint64_t va, uint32_t error_code)
      * our own mistake. */
     if (!guest_range_ok(va, 1) || (error_code & (PFEC_P | PFEC_W)) == PFEC_P)
         return false;
-    spin_lock(&v->domain->arch.mmu_lock);
-    e = lookup(v, va, &writable);
-    spin_unlock(&v->domain->arch.mmu_lock);
+    /* The tables that are loaded, which are the user's while the vCPU runs its user mode. */
+    e = lookup(v->arch.user_mode ? v->arch.guest_table_user : v->arch.guest_table, va, &writable);
     if (!e || ((error_code & PFEC_W) && !writable))
         return false;
     tlb_flush_local_va(va);

@@ -24,7 +24,8 @@ void cpu_features_init(
     void); /* boot CPU, while text is still writable: also patches STAC/CLAC in */
 void cpu_setup(
     void); /* each CPU: control registers, EFER, SYSCALL entry points. After gdt_cpu_load() */
-uint64_t cpu_cr4(void); /* what CR4 holds while no guest asks for more */
+uint64_t cpu_cr4(void);      /* what CR4 holds while no guest asks for more */
+bool cpu_matches_boot(void); /* a further CPU: it has all that the boot CPU has */
 void cpu_print(void);
 
 /* gdt.c */

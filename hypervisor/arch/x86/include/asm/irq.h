@@ -69,12 +69,4 @@ int msi_restore(uint16_t segment, uint8_t bus, uint8_t devfn);
 void irq_for_each_msi(void (*fn)(const struct irq_desc *d, void *data), void *data);
 int msix_register_table(uint16_t segment, uint8_t bus, uint8_t devfn); /* PHYSDEVOP_prepare_msix */
 
-/* pci.c: configuration space. A width of 1, 2 or 4. Segment 0 by ports, others (and offsets ≥ 256)
- * by window. */
-uint32_t pci_read(uint16_t segment, uint8_t bus, uint8_t devfn, unsigned offset, unsigned width);
-void pci_write(uint16_t segment, uint8_t bus, uint8_t devfn, unsigned offset, unsigned width,
-               uint32_t v);
-unsigned pci_find_cap(uint16_t segment, uint8_t bus, uint8_t devfn, uint8_t id); /* 0: none */
-bool pci_present(uint16_t segment, uint8_t bus, uint8_t devfn);
-
 #endif

@@ -40,8 +40,7 @@ struct cpu_user_regs;
 void handle_trap(struct cpu_user_regs *regs);
 void handle_interrupt(struct cpu_user_regs *regs);
 void handle_syscall(struct cpu_user_regs *regs);
-/* IRET or a segment load refused the guest's values: the failsafe callback, or the end of that
- * domain. */
+/* IRET refused what the guest wants to return to: regs say where that is, with IRET's own exception. */
 void handle_bad_return(struct cpu_user_regs *regs);
 
 /* Registers and stack of this CPU, for panic(). */

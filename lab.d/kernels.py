@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""Debian's kernels as dom0 and guest boot them: the package unpacked, its ELF taken out of the bzImage, the few modules used.
+
+`unpacked(package)` is the folder of a kernel package; `release(folder)` its version; `vmlinux(package)` the ELF file;
+`modules(package, names, into)` copies the named modules and all they need into a root, with depmod's tables.
+"""
+import shutil
+import subprocess
+
+import debs
+import lzma
+import paths
+import sh
+import stamp
+
+DOM0 = "linux-image-amd64"
+CLOUD = "linux-image-cloud-amd64"
+
+
+def unpacked(package):
+    return debs.one(paths.IMAGES / package, package)
+
+
+def release(folder):
+    return next(folder.glob("lib/modules/*")).name
+
+
+def bzimage(package):
+    return next(unpacked(package).glob("boot/vmlinuz-*"))
+
+
+def vmlinux(package):
+    """The ELF kernel inside the package's bzImage."""
+    return unpack(bzimage(package), paths.IMAGES / f"{package}.vmlinux")
+
+
+def unpack(source, product):
+    """Take the ELF out of a bzImage, once."""
+    if not stamp.fresh(product, source):
+        image = source.read_bytes()
+        start = (image[0x1F1] + 1) * 512 + int.from_bytes(image[0x248:0x24C], "little")
+        length = int.from_bytes(image[0x24C:0x250], "little")
+        product.write_bytes(_expand(source, image[start:start + length]))
+        stamp.keep(product, source)
+    return product
+
+
+def _expand(source, payload):
+    if payload.startswith(b"\xfd7zXZ\0"):
+        return lzma.LZMADecompressor().decompress(payload)
+    if payload.startswith(b"\x02\x21\x4c\x18"):
+        return subprocess.run(["lz4", "-dc"], input=payload[:-4], stdout=subprocess.PIPE, check=True).stdout
+    raise sh.LabError(f"{source}: its payload is in a format that the lab cannot unpack (it begins {payload[:4].hex()})")
+
+
+def modules(package, names, into):
+    folder = unpacked(package)
+    version = release(folder)
+    source, target = folder / "lib/modules" / version, into / "lib/modules" / version
+    if not (source / "modules.dep").exists():
+        sh.run(["depmod", "-b", folder, version], "depmod")
+    needs, by_name = {}, {}
+    for line in (source / "modules.dep").read_text().splitlines():
+        path, _, rest = line.partition(":")
+        needs[path] = rest.split()
+        by_name[path.rsplit("/", 1)[1].removesuffix(".ko").replace("-", "_")] = path
+    builtin = {line.rsplit("/", 1)[1].removesuffix(".ko").replace("-", "_")
+               for line in (source / "modules.builtin").read_text().splitlines()}
+    for name in (n.replace("-", "_") for n in names):
+        if name in builtin:
+            continue
+        if name not in by_name:
+            raise sh.LabError(f"{package} has no module {name}")
+        for path in (by_name[name], *needs[by_name[name]]):
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / path, target / path)
+    for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target / name)
+    sh.run(["depmod", "-b", into, version], "depmod")

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+# A guest that crashes or panics: named in `mullion list`, its memory back, the others undisturbed. And dom0's daemons killed.
+. /mnt/lib.sh
+document web web.img 10.77.0.10 >/tmp/web.json
+document victim web2.img 10.77.0.12 >/tmp/victim.json
+
+starts() {
+	mullion apply /tmp/web.json
+	serving 10.77.0.10
+	free_pages >/tmp/free
+}
+memory_back() { [ "$(free_pages)" = "$(cat /tmp/free)" ]; }
+named_crashed() {
+	until_within 60 is victim crashed
+	mullion list | grep '^victim .*crashed'
+	until_within 30 memory_back
+	serves 10.77.0.10
+	! ls /sys/class/net | grep -v -e lo -e br0 -e eth0 -e "vif$(domid web)\\."
+}
+
+panic() {
+	mullion apply /tmp/victim.json
+	serving 10.77.0.12
+	in_guest 10.77.0.12 '(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &'
+	named_crashed
+}
+
+starts_again() {
+	mullion start victim
+	serving 10.77.0.12
+	remove victim
+	until_within 30 memory_back
+}
+
+no_root() {
+	sed '/"initrd"/d; s|/dev/xvda|/dev/xvdq|' /tmp/victim.json >/tmp/noroot.json
+	mullion apply /tmp/noroot.json
+	named_crashed
+	mullion delete victim
+}
+
+toolstack_killed() {
+	id=$(domid web)
+	kill -9 "$(pidof mulliond)"
+	until_within 30 mullion list
+	expect "domain number" "$(domid web)" "$id"
+	serves 10.77.0.10
+	until_within 30 is web running
+}
+
+check "an undisturbed guest" starts
+check "a guest that panics is named and its memory is back" panic
+check "a crashed guest starts again" starts_again
+check "a guest that panics in its boot is named" no_root
+check "mulliond killed: the guest serves on and is known after" toolstack_killed
+echo "@end"

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* The scheduler, by simulation: shares, caps, placement, latency, and that nobody is lost between
+ * blocking and waking. */
+#include <hv/evtchn.h>
+#include <hv/sched.h>
+#include <hv/softirq.h>
+#include <xen/sched.h>
+#include "fake.h"
+#include "tests.h"
+
+#define MS 1000000UL
+#define S  1000000000UL
+
+static uint64_t ran(struct domain *d)
+{
+    return domain_cpu_time(d);
+}
+
+/* |a - b| ≤ percent of b. */
+static bool near(uint64_t a, uint64_t b, unsigned percent)
+{
+    uint64_t diff = a > b ? a - b : b - a;
+
+    return diff * 100 <= b * percent;
+}
+
+static void weights(void)
+{
+    struct domain *d[3];
+    unsigned w[3] = {256, 512, 1280};
+
+    fake_machine(1);
+    for (unsigned i = 0; i < 3; i++) {
+        d[i] = fake_domain((domid_t)(i + 1), 1, true);
+        sched_set_params(d[i], &(struct sched_params){.weight = w[i]});
+    }
+    fake_advance(fake_now + 10 * S);
+    for (unsigned i = 0; i < 3; i++)
+        CU_ASSERT(near(ran(d[i]), 10 * S * w[i] / 2048, 2));
+    for (unsigned i = 0; i < 3; i++)
+        fake_kill(d[i]);
+    fake_machine_down();
+}
+
+static void weight_changes_while_running(void)
+{
+    struct domain *a, *b;
+    uint64_t a0, b0;
+
+    fake_machine(1);
+    a = fake_domain(1, 1, true);
+    b = fake_domain(2, 1, true);
+    fake_advance(fake_now + S);
+    sched_set_params(a, &(struct sched_params){.weight = 768});
+    a0 = ran(a);
+    b0 = ran(b);
+    fake_advance(fake_now + 4 * S);
+    CU_ASSERT(near(ran(a) - a0, 3 * S, 2));
+    CU_ASSERT(near(ran(b) - b0, 1 * S, 3));
+    fake_kill(a);
+    fake_kill(b);
+    fake_machine_down();
+}
+
+static void caps(void)
+{
+    struct domain *a, *b;
+
+    fake_machine(2);
+    a = fake_domain(1, 2, true);
+    b = fake_domain(2, 1, true);
+    CU_ASSERT_EQUAL(sched_set_params(a, &(struct sched_params){.weight = 256, .cap = 30}), 0);
+    fake_advance(fake_now + 10 * S);
+    /* alone or not, two vCPUs or not: 30 % of one CPU */
+    CU_ASSERT(near(ran(a), 3 * S, 5));
+    CU_ASSERT(near(ran(b), 10 * S, 3));
+    sched_set_params(a, &(struct sched_params){.weight = 256, .cap = 0});
+    fake_advance(fake_now + 2 * S);
+    CU_ASSERT(ran(a) > 5 * S); /* lifted: nobody stays parked */
+    CU_ASSERT_EQUAL(sched_set_params(a, &(struct sched_params){.weight = 0}), -EINVAL);
+    fake_kill(a);
+    fake_kill(b);
+    fake_machine_down();
+}
+
+static void smp_balance(void)
+{
+    struct domain *d[5];
+
+    fake_machine(2);
+    for (unsigned i = 0; i < 5; i++)
+        d[i] = fake_domain((domid_t)(i + 1), 1, true);
+    fake_advance(fake_now + 20 * S);
+    /* 40 s of CPU for five that always run: none far from its 8 s, none of it idle */
+    uint64_t all = 0;
+    for (unsigned i = 0; i < 5; i++) {
+        CU_ASSERT(near(ran(d[i]), 8 * S, 20));
+        all += ran(d[i]);
+    }
+    CU_ASSERT(near(all, 40 * S, 1));
+    for (unsigned i = 0; i < 5; i++)
+        fake_kill(d[i]);
+    fake_machine_down();
+}
+
+static void idle_cpu_takes_work(void)
+{
+    struct domain *a, *b;
+
+    fake_machine(2);
+    a = fake_domain(1, 1, true);
+    b = fake_domain(2, 1, true);
+    fake_advance(fake_now + S);
+    CU_ASSERT(near(ran(a), S, 2));
+    CU_ASSERT(near(ran(b), S, 2));
+    CU_ASSERT_NOT_EQUAL(a->vcpu[0]->cpu, b->vcpu[0]->cpu);
+    fake_kill(a);
+    fake_kill(b);
+    fake_machine_down();
+}
+
+static void affinity(void)
+{
+    struct domain *a, *b;
+    cpumask_t one = {{2}}, none = {{0x10}}, got;
+
+    fake_machine(2);
+    a = fake_domain(1, 1, true);
+    b = fake_domain(2, 1, true);
+    CU_ASSERT_EQUAL(sched_set_affinity(a->vcpu[0], &none), -EINVAL);
+    CU_ASSERT_EQUAL(sched_set_affinity(a->vcpu[0], &one), 0);
+    CU_ASSERT_EQUAL(sched_set_affinity(b->vcpu[0], &one), 0);
+    sched_get_affinity(a->vcpu[0], &got);
+    CU_ASSERT_EQUAL(got.w[0], 2);
+    fake_advance(fake_now + 2 * S);
+    CU_ASSERT_EQUAL(a->vcpu[0]->cpu, 1);
+    CU_ASSERT_EQUAL(b->vcpu[0]->cpu, 1);
+    CU_ASSERT(near(ran(a), S, 3));
+    CU_ASSERT(near(ran(b), S, 3));
+    CU_ASSERT(near(cpu_idle_time(0), 2 * S, 3));
+    fake_kill(a);
+    fake_kill(b);
+    fake_machine_down();
+}
+
+/* One that sleeps most of the time runs soon after it is woken, however many hogs there are. */
+static void wake_latency(void)
+{
+    struct domain *hog[3], *light;
+    uint64_t worst = 0;
+
+    fake_machine(1);
+    for (unsigned i = 0; i < 3; i++)
+        hog[i] = fake_domain((domid_t)(i + 1), 1, true);
+    light = fake_domain(9, 1, true);
+    struct vcpu *v = light->vcpu[0];
+
+    for (unsigned i = 0; i < 200; i++) {
+        uint64_t woken;
+
+        while (current != v)
+            fake_advance(fake_now + 50000);
+        fake_advance(fake_now + 100000); /* 0.1 ms of work, then it blocks */
+        if (current == v)
+            vcpu_block();
+        fake_advance(fake_now + 10 * MS);
+        woken = fake_now;
+        vcpu_unblock(v);
+        fake_softirqs();
+        while (current != v)
+            fake_advance(fake_now + 50000);
+        worst = fake_now - woken > worst ? fake_now - woken : worst;
+    }
+    CU_ASSERT(worst <= 5 * MS);
+    for (unsigned i = 0; i < 3; i++)
+        fake_kill(hog[i]);
+    fake_kill(light);
+    fake_machine_down();
+}
+
+static void block_sees_an_event_that_came_first(void)
+{
+    struct domain *d;
+    struct vcpu *v;
+
+    fake_machine(1);
+    d = fake_domain(1, 1, true);
+    v = d->vcpu[0];
+    fake_advance(fake_now + MS);
+    CU_ASSERT_PTR_EQUAL(current, v);
+    d->shared_info->vcpu_info[0].evtchn_upcall_mask = 0;
+    v->event_selectors = 1;
+    CU_ASSERT_EQUAL(call(do_sched_op, SCHEDOP_block, 0, 0), 0);
+    CU_ASSERT_FALSE(v->blocked);
+    v->event_selectors = 0;
+    call(do_sched_op, SCHEDOP_block, 0, 0);
+    fake_advance(fake_now + MS);
+    CU_ASSERT(v->blocked);
+    CU_ASSERT_PTR_EQUAL(current, this_cpu()->idle);
+    CU_ASSERT_EQUAL(v->runstate.state, RUNSTATE_blocked);
+    vcpu_kick(v);
+    fake_advance(fake_now + MS);
+    CU_ASSERT_PTR_EQUAL(current, v);
+    fake_kill(d);
+    fake_machine_down();
+}
+
+/* A wake that comes while the registers of the one it wakes are being saved is done afterwards,
+ * once. */
+static void wake_in_the_gap(void)
+{
+    struct domain *d;
+    struct vcpu *v;
+
+    fake_machine(1);
+    d = fake_domain(1, 1, true);
+    v = d->vcpu[0];
+    fake_advance(fake_now + MS);
+    vcpu_block();
+    fake_softirqs();
+    CU_ASSERT_FALSE(v->is_running);
+    v->is_running = true; /* as if its CPU were still in context_switch */
+    vcpu_unblock(v);
+    CU_ASSERT_PTR_NOT_EQUAL(current, v);
+    CU_ASSERT_EQUAL(v->runstate.state, RUNSTATE_blocked);
+    v->is_running = false;
+    vcpu_wake(v);
+    fake_softirqs();
+    CU_ASSERT_PTR_EQUAL(current, v);
+    fake_kill(d);
+    fake_machine_down();
+}
+
+static void pause_stops_and_accounts(void)
+{
+    struct domain *d;
+    struct vcpu_runstate_info r;
+    uint64_t sum = 0;
+
+    fake_machine(1);
+    d = fake_domain(1, 1, true);
+    uint64_t t0 = d->vcpu[0]->runstate.state_entry_time;
+    fake_advance(fake_now + S);
+    fake_become(this_cpu()->idle); /* another domain's hypercall pauses it */
+    d->pause_count++;
+    vcpu_sleep_nosync(d->vcpu[0]);
+    fake_become(d->vcpu[0]);
+    fake_softirqs();
+    uint64_t then = ran(d);
+    fake_advance(fake_now + S);
+    CU_ASSERT_EQUAL(ran(d), then);
+    vcpu_runstate_get(d->vcpu[0], &r);
+    CU_ASSERT_EQUAL(r.state, RUNSTATE_offline);
+    CU_ASSERT(near(r.time[RUNSTATE_offline], S, 1));
+    for (unsigned i = 0; i < 4; i++)
+        sum += r.time[i];
+    CU_ASSERT(sum >= fake_now - t0 - 1000 && sum <= fake_now);
+    domain_unpause(d);
+    fake_advance(fake_now + S);
+    CU_ASSERT(near(ran(d) - then, S, 1));
+    fake_kill(d);
+    fake_machine_down();
+}
+
+static void yield_lets_others_run(void)
+{
+    struct domain *a, *b;
+
+    fake_machine(1);
+    a = fake_domain(1, 1, true);
+    b = fake_domain(2, 1, true);
+    fake_advance(fake_now + 100 * MS);
+    struct vcpu *first = current;
+    call(do_sched_op, SCHEDOP_yield, 0, 0);
+    fake_softirqs();
+    CU_ASSERT_PTR_NOT_EQUAL(current, first);
+    fake_kill(a);
+    fake_kill(b);
+    fake_machine_down();
+}
+
+static void poll(void)
+{
+    struct domain *d;
+    struct vcpu *v;
+    evtchn_port_t port = 5, bad = 4000000000U;
+    struct sched_poll p = {.nr_ports = 1};
+
+    fake_machine(1);
+    d = fake_domain(1, 1, true);
+    v = d->vcpu[0];
+    fake_advance(fake_now + MS);
+    p.ports.p = &bad;
+    CU_ASSERT_EQUAL(call(do_sched_op, SCHEDOP_poll, PTR(&p), 0), -EINVAL);
+    CU_ASSERT_FALSE(v->blocked);
+    p.nr_ports = 129;
+    CU_ASSERT_EQUAL(call(do_sched_op, SCHEDOP_poll, PTR(&p), 0), -EINVAL);
+    p.nr_ports = 1;
+    p.ports.p = &port;
+    d->shared_info->evtchn_pending[0] = 1 << 5;
+    CU_ASSERT_EQUAL(call(do_sched_op, SCHEDOP_poll, PTR(&p), 0), 0);
+    CU_ASSERT_FALSE(v->blocked);
+    d->shared_info->evtchn_pending[0] = 0;
+    p.timeout = fake_now + 50 * MS;
+    CU_ASSERT_EQUAL(call(do_sched_op, SCHEDOP_poll, PTR(&p), 0), 0);
+    fake_advance(fake_now + 49 * MS);
+    CU_ASSERT(v->blocked);
+    fake_advance(fake_now + 2 * MS);
+    CU_ASSERT_PTR_EQUAL(current, v);
+    CU_ASSERT_FALSE(v->polling);
+    fake_kill(d);
+    fake_machine_down();
+}
+
+CU_TestInfo sched_tests[] = {
+    {"shares follow weights", weights},
+    {"a weight changes while it runs", weight_changes_while_running},
+    {"caps hold and can be lifted", caps},
+    {"five hogs on two CPUs", smp_balance},
+    {"an idle CPU takes work", idle_cpu_takes_work},
+    {"affinity", affinity},
+    {"wake latency among hogs", wake_latency},
+    {"block sees an event that came first", block_sees_an_event_that_came_first},
+    {"a wake in the gap", wake_in_the_gap},
+    {"pause stops and accounts", pause_stops_and_accounts},
+    {"yield lets others run", yield_lets_others_run},
+    {"poll", poll},
+    CU_TEST_INFO_NULL,
+};

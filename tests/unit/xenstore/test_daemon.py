@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The daemon as a process: its socket, Debian's tools, our library and command line, bad input, kill -9.
+
+usage: test_daemon.py DAEMON LOAD LOAD-WITH-LIBXENSTORE STORE-CLI LIBRARY
+Debian's xenstore-* programs (package xenstore-utils) are run as they are and with our library in
+place of theirs; without them those tests are skipped, and said so.
+"""
+import os
+import random
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+DAEMON, LOAD, LOAD_DEBIAN, CLI, LIBRARY = (os.path.abspath(path) for path in sys.argv[1:6])
+ROOM = "/dev/shm" if os.path.isdir("/dev/shm") else None
+
+
+class Daemon:
+    """A mullion-xenstored of our own, on a socket nobody else uses."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="xs-test-", dir=ROOM)
+        self.environment = dict(os.environ, XENSTORED_PATH=f"{self.dir}/socket", XENSTORED_RUNDIR=self.dir)
+        self.log = open(f"{self.dir}/daemon.log", "ab")
+        self.start()
+
+    def start(self):
+        ours, its = os.pipe()
+        self.process = subprocess.Popen([DAEMON, "--no-domains", "--socket-dir", self.dir, "--ready-fd", str(its)],
+                                        pass_fds=[its], stderr=self.log)
+        os.close(its)
+        assert os.read(ours, 1) == b"\n", "the daemon did not get ready: " + self.messages()
+        os.close(ours)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def messages(self):
+        with open(f"{self.dir}/daemon.log", encoding="utf-8") as log:
+            return log.read()
+
+    def run(self, *command, preload=False, check=True):
+        environment = dict(self.environment, **({"LD_PRELOAD": LIBRARY} if preload else {}))
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+        if check and done.returncode:
+            raise AssertionError(f"{command}: {done.returncode}: {done.stderr}")
+        return done.stdout if check else done.returncode
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.dir)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.daemon = Daemon()
+        self.run_ = self.daemon.run
+
+    def tearDown(self):
+        self.assertIsNone(self.daemon.process.poll(), "the daemon ended: " + self.daemon.messages())
+        self.assertEqual(self.run_(CLI, "control", "check").strip(), "OK")
+        self.daemon.end()
+
+
+class Tools(Case):
+    def commands(self, prefix, preload):
+        """What any xenstore command line can do; prefix(name) is the program's words."""
+        run = lambda name, *args, check=True: self.run_(*prefix(name), *args, preload=preload, check=check)
+        run("write", "/a/b", "hello world", "/a/c", "")
+        self.assertEqual(run("read", "/a/b"), "hello world\n")
+        self.assertEqual(sorted(run("list", "/a").split()), ["b", "c"])
+        self.assertIn('/a/b = "hello world"   (n0)', run("ls", "-fp"))
+        run("chmod", "/a/b", "n0", "r7")
+        self.assertIn('/a/b = "hello world"   (n0,r7)', run("ls", "-fp", "/a"))
+        self.assertEqual(run("exists", "/a/b", check=False), 0)
+        self.assertEqual(run("exists", "/a/zzz", check=False), 1)
+        self.assertNotEqual(run("read", "/a/zzz", check=False), 0)
+        self.assertNotEqual(run("read", "/a//zzz", check=False), 0)
+        run("rm", "/a/b")
+        self.assertEqual(run("list", "/a").split(), ["c"])
+        for first in range(0, 3000, 500):  # a list longer than one message
+            pairs = [word for i in range(first, first + 500) for word in (f"/big/a-rather-long-name-{i}", "x")]
+            run("write", *pairs)
+        self.assertEqual(len(run("list", "/big").split()), 3000)
+        run("rm", "/a")
+        run("rm", "/big")
+
+    def watch(self, prefix, preload):
+        environment = dict(self.daemon.environment, **({"LD_PRELOAD": LIBRARY} if preload else {}))
+        watcher = subprocess.Popen([*prefix("watch"), "-n", "3", "/w"], env=environment, stdout=subprocess.PIPE, text=True)
+        self.assertEqual(watcher.stdout.readline(), "/w\n")  # it is set
+        self.run_(CLI, "write", "/w/x/y", "1")
+        self.assertEqual(watcher.stdout.readline(), "/w/x/y\n")
+        self.run_(CLI, "rm", "/w/x")
+        self.assertEqual(watcher.stdout.readline(), "/w/x\n")
+        self.assertEqual(watcher.wait(timeout=20), 0)
+        watcher.stdout.close()
+
+    def debian(self):
+        if not shutil.which("xenstore-ls"):
+            self.skipTest("no xenstore-utils installed")
+        return lambda name: [f"xenstore-{name}"]
+
+    def test_ours(self):
+        self.commands(lambda name: [CLI, name], False)
+        self.watch(lambda name: [CLI, name], False)
+
+    def test_debian(self):
+        self.commands(self.debian(), False)
+        self.watch(lambda name: ["stdbuf", "-oL", f"xenstore-{name}"], False)
+
+    def test_debian_with_our_library(self):
+        self.commands(self.debian(), True)
+
+    def test_quota_and_help(self):
+        self.assertIn("transactions", self.run_(CLI, "control", "quota"))
+        self.assertIn("memreport", self.run_(CLI, "control", "help"))
+        self.assertEqual(self.run_(CLI, "control", "nonsense", check=False), 1)
+
+
+class Load(Case):
+    def test_threads(self):
+        self.run_(LOAD, "8", "500")
+
+    def test_one_handle_for_all_threads(self):
+        self.run_(LOAD, "8", "300", "shared")
+
+    def test_same_program_with_debians_library(self):
+        self.assertTrue(os.path.exists(LOAD_DEBIAN), "not built")
+        self.run_(LOAD_DEBIAN, "8", "300")
+
+    def test_killed_under_load(self):
+        load = subprocess.Popen([LOAD, "8", "3000"], env=self.daemon.environment, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+        kills, slowest = 0, 0.0
+        while load.poll() is None:
+            time.sleep(random.uniform(0.001, 0.05))  # any instant will do
+            self.daemon.kill()
+            began = time.monotonic()
+            self.daemon.start()
+            slowest = max(slowest, time.monotonic() - began)
+            kills += 1
+        out, _ = load.communicate()
+        self.assertEqual(load.returncode, 0, out)
+        print(f"\n{kills} kills, slowest successor ready after {slowest * 1000:.0f} ms; {out.strip()}")
+        self.assertGreater(kills, 10)
+
+
+class BadInput(Case):
+    def connect(self):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(f"{self.daemon.dir}/socket")
+        client.settimeout(20)
+        return client
+
+    def test_noise(self):
+        """Random bytes, and random messages that are almost right: an error or the end of that client."""
+        rng = random.Random(1)
+        for _ in range(300):
+            with self.connect() as client:
+                for _ in range(rng.randrange(1, 20)):
+                    if rng.random() < 0.3:
+                        data = rng.randbytes(rng.randrange(1, 200))
+                    else:
+                        body = b"\0".join(rng.choice([b"/", b"/a", b"", b"x" * 3000, b"@releaseDomain", b"0", b"T",
+                                                      b"n0", b"/local/domain/", b"\xff"])
+                                          for _ in range(rng.randrange(0, 5)))[:4096] + rng.choice([b"", b"\0"])
+                        body = body[:4096]
+                        data = struct.pack("<IIII", rng.randrange(0, 24), 1, rng.choice([0, 0, 1, 99]), len(body)) + body
+                    try:
+                        client.sendall(data)
+                    except OSError:
+                        break
+
+    def test_announced_too_long(self):
+        with self.connect() as client:
+            client.sendall(struct.pack("<IIII", 2, 1, 0, 4097))
+            self.assertEqual(client.recv(100), b"")
+
+    def test_never_reads(self):
+        """A client that sends without reading is stopped; the others are served at once."""
+        with self.connect() as client:
+            client.settimeout(0.5)
+            message = struct.pack("<IIII", 1, 1, 0, 2) + b"/\0"
+            with self.assertRaises(TimeoutError):
+                while True:
+                    client.sendall(message * 1000)
+            self.run_(CLI, "write", "/still", "served")
+        with open(f"/proc/{self.daemon.process.pid}/statm", encoding="utf-8") as statm:
+            self.assertLess(int(statm.read().split()[1]) * 4, 16 * 1024, "kilobytes resident")
+
+    def test_second_daemon_refuses(self):
+        done = subprocess.run([DAEMON, "--no-domains", "--socket-dir", self.daemon.dir], capture_output=True, text=True,
+                              timeout=20, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("another daemon", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[6:]], verbosity=1)

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c: mullion-xenstored: options, start, stop.
+ *
+ * Order of start: lock, journal (a predecessor's state), hypervisor and rings, socket. Stopping
+ * by a signal and dying are the same to a successor: everything is in the journal.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal.h"
+#include "loop.h"
+#include "socket.h"
+#include "store.h"
+#include "xen.h"
+
+#define LOCK_SECONDS 5
+
+struct options {
+    const char *socket_dir;
+    const char *pid_file;
+    const char *journal;
+    const char *log;
+    int ready_fd; /* -1: nobody waits */
+    bool no_journal;
+    bool no_domains;
+};
+
+static const struct option long_options[] = {
+    {"socket-dir", required_argument, NULL, 's'}, {"pid-file", required_argument, NULL, 'p'},
+    {"journal", required_argument, NULL, 'j'},    {"log", required_argument, NULL, 'l'},
+    {"no-domains", no_argument, NULL, 'n'},       {"foreground", no_argument, NULL, 'f'},
+    {"quota", required_argument, NULL, 'q'},      {"no-journal", no_argument, NULL, 'J'},
+    {"ready-fd", required_argument, NULL, 'r'},   {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},          {NULL, 0, NULL, 0},
+};
+
+static void usage(FILE *to)
+{
+    fputs("usage: mullion-xenstored [options]\n"
+          "  --socket-dir DIR    where `socket` is made (/run/xenstored)\n"
+          "  --journal DIR       keep the state in DIR (a tmpfs), to survive being killed\n"
+          "                      (`journal` in the socket's directory)\n"
+          "  --no-journal        keep nothing\n"
+          "  --ready-fd N        write a newline to descriptor N, and close it, when serving\n"
+          "  --pid-file FILE     write the process id to FILE\n"
+          "  --log FILE          append messages to FILE instead of standard error\n"
+          "  --quota NAME=VALUE  a limit for every domain; `xenstore-control quota` lists them\n"
+          "  --no-domains        no hypervisor: serve the socket only\n"
+          "  --foreground        stay in the foreground (always so)\n"
+          "  --help, --version\n",
+          to);
+}
+
+/* NAME=VALUE into the store's global quotas. */
+static bool set_quota(struct store *s, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    int q = equals ? quota_find(text, (size_t)(equals - text)) : -1;
+    char *end;
+    unsigned long value;
+
+    if (q < 0) {
+        fprintf(stderr, "xenstored: --quota %s: want NAME=VALUE, with one of the names", text);
+        for (q = 0; q < QUOTA_COUNT; q++)
+            fprintf(stderr, " %s", quota_defs[q].name);
+        fputc('\n', stderr);
+        return false;
+    }
+    value = strtoul(equals + 1, &end, 10);
+    if (*end || !equals[1] || value > UINT32_MAX) {
+        fprintf(stderr, "xenstored: --quota %s: the value is not a number\n", text);
+        return false;
+    }
+    s->quota.limit[q] = (uint32_t)value;
+    return true;
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int parse(int argc, char **argv, struct options *o, struct store *s)
+{
+    int c;
+
+    *o = (struct options){.socket_dir = "/run/xenstored", .ready_fd = -1};
+    while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        switch (c) {
+        case 's':
+            o->socket_dir = optarg;
+            break;
+        case 'p':
+            o->pid_file = optarg;
+            break;
+        case 'j':
+            o->journal = optarg;
+            break;
+        case 'l':
+            o->log = optarg;
+            break;
+        case 'n':
+            o->no_domains = true;
+            break;
+        case 'J':
+            o->no_journal = true;
+            break;
+        case 'r':
+            o->ready_fd = atoi(optarg);
+            break;
+        case 'f':
+            break;
+        case 'q':
+            if (!set_quota(s, optarg))
+                return 2;
+            break;
+        case 'h':
+            usage(stdout);
+            return 0;
+        case 'V':
+            puts("mullion-xenstored " MULLION_VERSION);
+            return 0;
+        default:
+            usage(stderr);
+            return 2;
+        }
+    }
+    if (optind == argc)
+        return -1;
+    fprintf(stderr, "xenstored: unexpected argument '%s'\n", argv[optind]);
+    return 2;
+}
+
+static struct loop loop;
+
+static void signalled(struct source *src, uint32_t events)
+{
+    loop.stop = true;
+}
+
+static int watch_signals(struct source *src)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    src->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    src->ready = signalled;
+    return src->fd < 0 ? errno : loop_add(&loop, src, EPOLLIN);
+}
+
+static void give_up_waiting(int sig)
+{
+}
+
+/*
+ * One daemon per socket directory. The lock ends with the process, whatever ends it; a
+ * predecessor that was killed may still be on its way out, so wait for it a little.
+ */
+static int lock(const char *dir)
+{
+    struct sigaction act = {.sa_handler = give_up_waiting};
+    char path[256];
+    int fd;
+
+    mkdir(dir, 0755);
+    snprintf(path, sizeof(path), "%s/lock", dir);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    sigaction(SIGALRM, &act, NULL);
+    alarm(LOCK_SECONDS);
+    if (fd < 0 || flock(fd, LOCK_EX)) {
+        fprintf(stderr, "xenstored: cannot lock %s: %s\n", path,
+                errno == EINTR ? "another daemon is serving there" : strerror(errno));
+        return -1;
+    }
+    alarm(0);
+    return fd;
+}
+
+static bool write_pid(const char *file)
+{
+    FILE *f = file ? fopen(file, "w") : NULL;
+    bool ok = !file || (f && fprintf(f, "%d\n", getpid()) > 0);
+
+    if (f && fclose(f))
+        ok = false;
+    if (!ok)
+        fprintf(stderr, "xenstored: cannot write %s: %s\n", file, strerror(errno));
+    return ok;
+}
+
+/* The journal's directory in buf, unless there is to be none. */
+static const char *journal_dir(const struct options *o, char *buf, size_t size)
+{
+    if (o->no_journal)
+        return NULL;
+    snprintf(buf, size, "%s/journal", o->socket_dir);
+    return o->journal ? o->journal : buf;
+}
+
+static void say_ready(int fd)
+{
+    if (fd < 0)
+        return;
+    if (write(fd, "\n", 1) != 1)
+        fprintf(stderr, "xenstored: --ready-fd %d: %s\n", fd, strerror(errno));
+    close(fd);
+}
+
+static int start(struct store *s, const struct options *o, struct source *signals)
+{
+    char buf[256];
+    const char *dir = journal_dir(o, buf, sizeof(buf));
+    bool found = false;
+    int rc = loop_init(&loop);
+
+    if (!rc)
+        rc = watch_signals(signals);
+    if (!rc && dir)
+        rc = journal_open(s, dir, &found);
+    if (!rc && !o->no_domains)
+        rc = xen_open(s, &loop, &s->platform);
+    if (!rc && s->platform)
+        rc = xen_start(s->platform);
+    if (!rc)
+        rc = socket_listen(s, &loop, o->socket_dir);
+    if (!rc && found)
+        fprintf(stderr, "xenstored: took over from the journal in %s\n", dir);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static struct store store;
+    struct source signals;
+    struct options o;
+    int rc;
+
+    store_init(&store);
+    rc = parse(argc, argv, &o, &store);
+    if (rc >= 0)
+        return rc;
+    if (o.log && !freopen(o.log, "a", stderr)) {
+        printf("xenstored: cannot open %s: %s\n", o.log, strerror(errno));
+        return 1;
+    }
+    setvbuf(stderr, NULL, _IOLBF, 0);
+    if (lock(o.socket_dir) < 0 || start(&store, &o, &signals) || !write_pid(o.pid_file))
+        return 1;
+    say_ready(o.ready_fd);
+    loop_run(&loop, &store);
+    journal_commit(store.journal); /* and all ends with the process, for a successor to take up */
+    if (o.pid_file)
+        unlink(o.pid_file);
+    return 0;
+}

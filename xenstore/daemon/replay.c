@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * replay.c: reading a predecessor's journal; see records.h. Lengths are checked like those of
+ * any other input: a damaged log is refused, it does not damage us.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "account.h"
+#include "alloc.h"
+#include "conn.h"
+#include "records.h"
+#include "store.h"
+#include "txn.h"
+#include "watch.h"
+#include "xswire/path.h"
+
+/* A record's payload, being read. */
+struct reader {
+    struct store *s;
+    uint16_t domid;
+    const char *at;
+    size_t left;
+};
+
+static const void *take(struct reader *r, size_t len)
+{
+    const char *at = r->at;
+
+    if (len > r->left)
+        return NULL;
+    r->at += len;
+    r->left -= len;
+    return at;
+}
+
+static bool copy(struct reader *r, void *dst, size_t len)
+{
+    const void *src = take(r, len);
+
+    if (src)
+        memcpy(dst, src, len);
+    return src != NULL;
+}
+
+static const char *take_path(struct reader *r, size_t len)
+{
+    const char *path = take(r, len);
+
+    return path && xsw_path_valid(path, len, XENSTORE_PAYLOAD_MAX) ? path : NULL;
+}
+
+static void saw_gen(struct store *s, uint64_t gen)
+{
+    if (gen > s->gen)
+        s->gen = gen;
+}
+
+static struct perms *take_perms(struct reader *r, uint32_t n, uint64_t stamp)
+{
+    const void *p = take(r, n * sizeof(struct xsw_perm));
+
+    saw_gen(r->s, stamp);
+    return p && n ? perms_new(p, n, stamp) : NULL;
+}
+
+static bool same(const struct perms *a, const struct perms *b)
+{
+    return a->n == b->n && a->stamp == b->stamp && !memcmp(a->p, b->p, a->n * sizeof(a->p[0]));
+}
+
+/* Nodes share their parent's list where it says the same, as they did when they were made. */
+static struct perms *shared(struct store *s, const char *path, size_t len, struct perms *perms)
+{
+    struct place at = tree_find(s->root, path, len);
+    struct perms *old = at.node && same(at.node->perms, perms) ? at.node->perms
+                        : at.above                             ? at.above->perms
+                                                               : NULL;
+
+    if (!old || !same(old, perms))
+        return perms;
+    perms_unref(perms);
+    return perms_ref(old);
+}
+
+static bool read_node(struct reader *r)
+{
+    struct account a = {0};
+    struct rec_node rec;
+    struct perms *perms;
+    struct node *node;
+    const char *path, *value;
+
+    if (!copy(r, &rec, sizeof(rec)))
+        return false;
+    perms = take_perms(r, rec.perms, rec.stamp);
+    path = perms ? take_path(r, rec.path_len) : NULL;
+    value = path ? take(r, rec.value_len) : NULL;
+    if (!value) {
+        perms_unref(perms);
+        return false;
+    }
+    perms = shared(r->s, path, rec.path_len, perms);
+    node = edit_write(&r->s->root, &a, path, rec.path_len, value_new(value, rec.value_len), perms,
+                      rec.gen);
+    if (node->perms != perms)
+        edit_set_perms(&r->s->root, &a, path, rec.path_len, perms_ref(perms), rec.gen);
+    perms_unref(perms);
+    account_apply(r->s, &a);
+    account_free(&a);
+    saw_gen(r->s, rec.gen);
+    return true;
+}
+
+static bool read_remove(struct reader *r)
+{
+    struct account a = {0};
+    struct rec_text rec;
+    const char *path;
+
+    if (!copy(r, &rec, sizeof(rec)) || !(path = take_path(r, rec.len)) || rec.len == 1)
+        return false;
+    if (tree_lookup(r->s->root, path, rec.len))
+        node_unref(edit_remove(&r->s->root, &a, path, rec.len, store_next_gen(r->s)));
+    account_apply(r->s, &a);
+    account_free(&a);
+    return true;
+}
+
+static bool read_special(struct reader *r)
+{
+    struct rec_special rec;
+    struct perms *perms;
+
+    if (!copy(r, &rec, sizeof(rec)) || rec.which >= SPECIAL_COUNT)
+        return false;
+    perms = take_perms(r, rec.perms, rec.stamp);
+    if (!perms)
+        return false;
+    perms_unref(r->s->special[rec.which]);
+    r->s->special[rec.which] = perms;
+    return true;
+}
+
+static bool read_domain(struct reader *r)
+{
+    struct domain *d = domain_get(r->s, r->domid);
+    struct rec_domain rec;
+
+    if (!copy(r, &rec, sizeof(rec)))
+        return false;
+    d->birth = rec.birth;
+    saw_gen(r->s, rec.birth);
+    d->remote_port = rec.remote_port;
+    d->introduced = rec.flags & REC_DOMAIN_INTRODUCED;
+    d->shutdown = rec.flags & REC_DOMAIN_SHUTDOWN;
+    d->has_target = rec.flags & REC_DOMAIN_TARGET;
+    d->target = rec.target;
+    d->quota = rec.quota;
+    if ((rec.flags & REC_DOMAIN_CONNECTED) && !d->conn)
+        d->conn = conn_new(r->s, NULL, NULL, d);
+    if (d->conn) {
+        d->conn->who.has_target = d->has_target;
+        d->conn->who.target = d->target;
+    }
+    return true;
+}
+
+static bool read_domain_gone(struct reader *r)
+{
+    struct domain *d = domain_known(r->s, r->domid);
+
+    if (!d)
+        return true;
+    if (d->conn)
+        conn_free(d->conn);
+    domain_forget(r->s, d);
+    return true;
+}
+
+static bool read_quota(struct reader *r)
+{
+    struct rec_quota rec;
+
+    if (!copy(r, &rec, sizeof(rec)))
+        return false;
+    r->s->quota = rec.quota;
+    saw_gen(r->s, rec.gen);
+    return true;
+}
+
+/* The connection that a record speaks of; records of one that is gone mean nothing. */
+static struct conn *conn_of(const struct reader *r)
+{
+    struct domain *d = domain_known(r->s, r->domid);
+
+    return d ? d->conn : NULL;
+}
+
+static bool read_watching(struct reader *r, bool add)
+{
+    struct conn *c = conn_of(r);
+    struct rec_watch rec;
+    const char *path, *text;
+    char *token;
+
+    if (!copy(r, &rec, sizeof(rec)) || !(path = take(r, rec.path_len)) || !rec.path_len ||
+        !(text = take(r, rec.token_len)) || rec.home_len > rec.path_len)
+        return false;
+    if (path[0] != '@' && !xsw_path_valid(path, rec.path_len, XENSTORE_PAYLOAD_MAX))
+        return false;
+    if (!c)
+        return true;
+    token = xmemdup0(text, rec.token_len);
+    if (add)
+        watch_add(r->s, c, path, rec.path_len, rec.home_len, token, rec.depth);
+    else
+        watch_remove(r->s, c, path, rec.path_len, token);
+    free(token);
+    return true;
+}
+
+static bool read_watch(struct reader *r)
+{
+    return read_watching(r, true);
+}
+
+static bool read_unwatch(struct reader *r)
+{
+    return read_watching(r, false);
+}
+
+static bool read_reset(struct reader *r)
+{
+    struct conn *c = conn_of(r);
+
+    if (!c)
+        return true;
+    watch_remove_all(r->s, c);
+    conn_drop_transactions(c);
+    return true;
+}
+
+/* A transaction does not survive; its number does, to end with EAGAIN. Its tree comes last. */
+static bool read_txn(struct reader *r)
+{
+    struct conn *c = conn_of(r);
+    struct rec_txn rec;
+
+    if (!copy(r, &rec, sizeof(rec)))
+        return false;
+    if (c && rec.open)
+        conn_add_txn(c, txn_new_lost(rec.id));
+    else if (c)
+        conn_end_txn(c, conn_find_txn(c, rec.id));
+    return true;
+}
+
+static bool read_stream(struct reader *r)
+{
+    struct conn *c = conn_of(r);
+    struct rec_stream rec;
+
+    if (!copy(r, &rec, sizeof(rec)))
+        return false;
+    if (c) {
+        c->in_start = rec.in_start;
+        c->out_end = rec.out_end;
+    }
+    return true;
+}
+
+static bool (*const readers[])(struct reader *r) = {
+    [REC_NODE] = read_node,     [REC_REMOVE] = read_remove,           [REC_SPECIAL] = read_special,
+    [REC_DOMAIN] = read_domain, [REC_DOMAIN_GONE] = read_domain_gone, [REC_QUOTA] = read_quota,
+    [REC_WATCH] = read_watch,   [REC_UNWATCH] = read_unwatch,         [REC_RESET] = read_reset,
+    [REC_TXN] = read_txn,       [REC_STREAM] = read_stream,
+};
+
+/* Positions that do not belong together (the ring's file was lost): begin between messages. */
+static void check_streams(struct store *s)
+{
+    for (struct conn *c = s->conns; c; c = c->next) {
+        struct stream *st = c->stream;
+
+        if (st->in_end - c->in_start > STREAM_IN_SIZE)
+            c->in_start = st->in_end;
+        if (c->out_end - st->out_start > STREAM_OUT_SIZE)
+            c->out_end = st->out_start;
+        for (struct txn *t = c->txns; t; t = t->next) {
+            t->base = node_ref(s->root);
+            t->root = node_ref(s->root);
+        }
+    }
+}
+
+int replay(struct store *s, const char *log, uint64_t len)
+{
+    struct rec rec;
+
+    for (uint64_t at = 0; at < len; at += rec.len) {
+        struct reader r = {.s = s};
+
+        if (len - at < sizeof(rec))
+            return EILSEQ;
+        memcpy(&rec, log + at, sizeof(rec));
+        if (rec.len < sizeof(rec) || rec.len % 8 || rec.len > len - at || rec.type == 0 ||
+            rec.type >= sizeof(readers) / sizeof(readers[0]))
+            return EILSEQ;
+        r.domid = rec.domid;
+        r.at = log + at + sizeof(rec);
+        r.left = rec.len - sizeof(rec);
+        if (!readers[rec.type](&r))
+            return EILSEQ;
+    }
+    check_streams(s);
+    store_next_gen(s);
+    return 0;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * txn.h: transactions: a kept root, a private one, and the paths that were touched.
+ *
+ * Starting takes one reference to the store's root, however big the tree is. Edits copy on
+ * write into the private root. If the store still has the root that the transaction began with,
+ * commit swaps the pointer. Else every path touched is looked at in the kept and in the present
+ * tree; if none of what the transaction read or wrote differs, its edits are made again on the
+ * present tree, else it fails with EAGAIN. A transaction that only read has seen one
+ * consistent tree and always commits.
+ */
+#ifndef XSD_TXN_H
+#define XSD_TXN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "account.h"
+
+struct conn;
+struct node;
+struct store;
+
+/* What a transaction depends on, or did, at a path. */
+#define ACCESS_READ    0x01 /* existence, value and permissions */
+#define ACCESS_KIDS    0x02 /* the set of children */
+#define ACCESS_TREE    0x04 /* everything below */
+#define ACCESS_WROTE   0x08 /* value or permissions set here: bring the final state over */
+#define ACCESS_REMOVED 0x10 /* the subtree that was there is gone */
+#define ACCESS_EVENT   0x20 /* watches fire at commit */
+
+struct access {
+    char *path;
+    uint32_t len;
+    uint32_t hash;
+    uint32_t flags;
+};
+
+struct txn {
+    struct txn *next; /* of the same connection */
+    uint32_t id;
+    struct node *base; /* the tree as it was */
+    struct node *root; /* the tree as the transaction sees it */
+    struct account account;
+    struct access *access;
+    uint32_t n, cap;
+    uint32_t *index; /* hash table of positions in access[] + 1; size is a power of two */
+    uint32_t index_size;
+    bool wrote;
+    bool created; /* the quota of nodes is to be checked at the end */
+    bool lost;    /* see txn_new_lost() */
+    bool failed;  /* went over a quota: cannot commit */
+};
+
+struct txn *txn_new(struct store *s, uint32_t id);
+void txn_free(struct txn *t);
+
+/** One that a predecessor had open: it can only end with EAGAIN. Its trees are set later. */
+struct txn *txn_new_lost(uint32_t id);
+
+/**
+ * Note an access. @param max  most paths that may be touched (0: no limit)
+ * @return 0, or ENOSPC: over max, the transaction can only fail now.
+ */
+int txn_touch(struct txn *t, const char *path, size_t len, unsigned int flags, uint32_t max);
+
+/** Commit (does not free t). @return 0, EAGAIN (conflict), ENOSPC or ENOMEM (quota). */
+int txn_commit(struct store *s, struct conn *conn, struct txn *t);
+
+#endif
