@@ -73,7 +73,7 @@ def judge(show, result):
     return None
 
 
-def check(which, *, name="demo", timeout=240, quiet=False, overlays=(), watch=None):
+def check(which, *, name="demo", timeout=600, quiet=False, overlays=(), watch=None):
     """The demonstration without a person: (what was wrong or None, figures)."""
     show = Show(quiet)
 

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Debian's kernels as dom0 and guest boot them: the package unpacked, its ELF taken out of the bzImage, the few modules used.
+"""Debian's kernels as dom0 and guests boot them: the package unpacked, its ELF taken out of the bzImage, the few modules used.
 
 `unpacked(package)` is the folder of a kernel package; `release(folder)` its version; `vmlinux(package)` the ELF file;
 `modules(package, names, into)` copies the named modules and all they need into a root, with depmod's tables.
 """
 import shutil
-import subprocess
 
 import debs
-import lzma
 import paths
 import sh
 import stamp
@@ -35,22 +33,14 @@ def vmlinux(package):
 
 
 def unpack(source, product):
-    """Take the ELF out of a bzImage, once."""
+    """Take the ELF out of a bzImage, once, with our own tool: the one that the hypervisor's message names."""
     if not stamp.fresh(product, source):
-        image = source.read_bytes()
-        start = (image[0x1F1] + 1) * 512 + int.from_bytes(image[0x248:0x24C], "little")
-        length = int.from_bytes(image[0x24C:0x250], "little")
-        product.write_bytes(_expand(source, image[start:start + length]))
+        tool = paths.BUILD / "dom0-tools/cli/mullion"
+        if not tool.exists():
+            raise sh.LabError(f"{tool} is not built, and unpacks kernels: run ./lab build first")
+        sh.run([tool, "unpack-kernel", source, product], "unpack-kernel")
         stamp.keep(product, source)
     return product
-
-
-def _expand(source, payload):
-    if payload.startswith(b"\xfd7zXZ\0"):
-        return lzma.LZMADecompressor().decompress(payload)
-    if payload.startswith(b"\x02\x21\x4c\x18"):
-        return subprocess.run(["lz4", "-dc"], input=payload[:-4], stdout=subprocess.PIPE, check=True).stdout
-    raise sh.LabError(f"{source}: its payload is in a format that the lab cannot unpack (it begins {payload[:4].hex()})")
 
 
 def modules(package, names, into):

@@ -24,6 +24,25 @@ static const char *steps_of(const struct blk_request *rq)
     }
 }
 
+static enum image_op op_of(const struct queue_request *r)
+{
+    switch (*r->step) {
+    case 'F':
+        return IMAGE_FLUSH;
+    case 'X':
+        return IMAGE_DISCARD;
+    default:
+        return blkif_to_disk(&r->rq) ? IMAGE_WRITE : IMAGE_READ;
+    }
+}
+
+static void submit_step(struct queue_request *r)
+{
+    r->io.op = op_of(r);
+    r->queue->active++;
+    r->queue->image->ops->submit(r->queue->image, &r->io);
+}
+
 static void step_done(struct image_io *io, int err)
 {
     struct queue_request *r = (struct queue_request *)io; /* `io` is the first member */
@@ -31,13 +50,7 @@ static void step_done(struct image_io *io, int err)
 
     q->active--;
     if (!err && *++r->step) {
-        q->active++;
-        if (*r->step == 'D') {
-            r->io.op = IMAGE_WRITE;
-        } else {
-            r->io.op = IMAGE_FLUSH;
-        }
-        q->image->ops->submit(q->image, &r->io);
+        submit_step(r);
         return;
     }
     if (!err && r->rq.op == BLKIF_OP_READ)
@@ -48,14 +61,8 @@ static void step_done(struct image_io *io, int err)
 /* Hands a request to the image. Its data, if any, is attached. */
 static void start(struct queue_request *r)
 {
-    static const enum image_op op[] = {['F'] = IMAGE_FLUSH, ['X'] = IMAGE_DISCARD};
-    struct queue *q = r->queue;
-
     r->step = steps_of(&r->rq);
     r->io = (struct image_io){
-        .op = *r->step != 'D'         ? op[(unsigned char)*r->step]
-              : blkif_to_disk(&r->rq) ? IMAGE_WRITE
-                                      : IMAGE_READ,
         .offset = r->rq.sector * BLK_SECTOR,
         .length = r->rq.sectors * BLK_SECTOR,
         .iov = r->data.iov,
@@ -64,9 +71,8 @@ static void start(struct queue_request *r)
         .done = step_done,
     };
     if (r->rq.op == BLKIF_OP_WRITE_BARRIER)
-        q->barrier = r;
-    q->active++;
-    q->image->ops->submit(q->image, &r->io);
+        r->queue->barrier = r;
+    submit_step(r);
 }
 
 /* Starts a request or says why not now: -EAGAIN, it has to wait for others. Answers it itself when

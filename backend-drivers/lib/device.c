@@ -177,10 +177,10 @@ static int watch_signals(struct device *dev)
     return fd < 0 ? -errno : loop_add(&dev->loop, &dev->signal_source, fd, EPOLLIN, on_signal, dev);
 }
 
-static int own_domid(struct device *dev)
+static uint32_t own_domid(struct device *dev)
 {
     char *text = dev->store->ops->read(dev->store, "domid");
-    int domid = text ? atoi(text) : 0; /* dom0 where nobody wrote it */
+    uint32_t domid = text ? (uint32_t)strtoul(text, NULL, 10) : 0; /* dom0 where nobody wrote it */
 
     free(text);
     return domid;
@@ -241,7 +241,8 @@ int device_begin(struct device *dev, const struct device_driver *driver, const c
     }
     dev->loop.idle = on_idle;
     dev->loop.idle_ctx = dev;
-    snprintf(dev->xenbus.dir, sizeof(dev->xenbus.dir), "/local/domain/%d/%s", own_domid(dev), path);
+    dev->own_domid = own_domid(dev);
+    snprintf(dev->xenbus.dir, sizeof(dev->xenbus.dir), "/local/domain/%u/%s", dev->own_domid, path);
     if (!exists(dev)) {
         report("the device is gone");
         if (journal_open(&dev->journal, journal_dir, dev->name, driver->journal_bytes,
@@ -252,6 +253,7 @@ int device_begin(struct device *dev, const struct device_driver *driver, const c
         loop_stop(&dev->loop, DEVICE_GONE);
         return 0;
     }
+    device_sweep(dev, journal_dir);
     if (open_all(dev, journal_dir, sandboxed, &why)) {
         xenbus_refuse(&dev->xenbus, &why);
         return DEVICE_MISCONFIGURED;

@@ -59,9 +59,10 @@ struct device {
     struct loop loop;
     struct xenbus xenbus;
     struct journal journal;
-    uint32_t domid, devid;
-    char name[48]; /* "vbd-3-51712" */
-    bool broken;   /* `why` waits to be told; the rings are not touched any more */
+    uint32_t own_domid;    /* the domain that we run in */
+    uint32_t domid, devid; /* whose device this is, and which */
+    char name[48];         /* "vbd-3-51712" */
+    bool broken;           /* `why` waits to be told; the rings are not touched any more */
     struct reason why;
     struct source store_source, event_source, signal_source;
 };
@@ -76,6 +77,9 @@ int device_begin(struct device *dev, const struct device_driver *driver, const c
                  const char *journal_dir, bool sandbox);
 /* Closes everything; `gone`: the device does not come back, leave nothing behind. */
 void device_end(struct device *dev, bool gone);
+
+/* Removes what killed backends of this class left of devices that are gone. */
+void device_sweep(struct device *dev, const char *journal_dir);
 
 /* The guest broke the protocol (or its resource failed): this device is closed, with the reason, at
  * the end of the dispatch. */

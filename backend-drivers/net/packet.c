@@ -4,12 +4,13 @@
 
 #include <string.h>
 
-#define PAGE      4096u
-#define ETH_IPV4  0x0800
-#define ETH_IPV6  0x86dd
-#define ETH_VLAN  0x8100
-#define PROTO_TCP 6
-#define PROTO_UDP 17
+#define PAGE           4096u
+#define ETH_IPV4       0x0800
+#define ETH_IPV6       0x86dd
+#define ETH_VLAN       0x8100
+#define PROTO_TCP      6
+#define MAX_EXTENSIONS 8u
+#define PROTO_UDP      17
 
 /* --- the guest's slots --- */
 
@@ -136,8 +137,19 @@ static size_t csum_offset(uint8_t proto)
     return proto == PROTO_TCP ? 16 : 6;
 }
 
-/* Finds a TCP or UDP header; false when there is none, or not whole. IPv6 extension headers are not
- * walked. */
+/* Steps over the IPv6 extension headers that may stand before TCP or UDP: hop-by-hop, routing,
+ * destination. */
+static void skip_extensions(const uint8_t *d, size_t size, struct headers *h)
+{
+    for (unsigned n = 0; n < MAX_EXTENSIONS && h->l4 + 8 <= size; n++) {
+        if (h->proto != 0 && h->proto != 43 && h->proto != 60)
+            return;
+        h->proto = d[h->l4];
+        h->l4 += (d[h->l4 + 1] + 1u) * 8u;
+    }
+}
+
+/* Finds a TCP or UDP header; false when there is none, or not whole. */
 static bool find_headers(const uint8_t *d, size_t size, struct headers *h)
 {
     size_t at = 12, least;
@@ -164,6 +176,7 @@ static bool find_headers(const uint8_t *d, size_t size, struct headers *h)
     } else if (type == ETH_IPV6 && size >= h->ip + 40) {
         h->l4 = h->ip + 40;
         h->proto = d[h->ip + 6];
+        skip_extensions(d, size, h);
     } else {
         return false;
     }

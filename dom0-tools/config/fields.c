@@ -10,7 +10,7 @@
 
 /* Printable ASCII without '/', component by component, none of them "." or "..": a plain absolute
  * path. */
-#define PATH_PATTERN "^(/([ --0-~]|\\.[ --0-~]|\\.\\.[ -.0-~])[ -.0-~]*)+$"
+#define PATH_PATTERN "^(/([ -,0-~-]|\\.[ -,0-~-]|\\.\\.[ -.0-~])[ -.0-~]*)+$"
 #define PATH_EXPECTS "an absolute path without \"..\", \"//\" or control characters"
 #define LINK_PATTERN "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$"
 #define LINK_EXPECTS "a network interface name of at most 15 letters, digits, '_', '.', '-'"

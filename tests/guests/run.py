@@ -40,7 +40,7 @@ def qemu_command(args, guest, test):
         "qemu-system-x86_64", "-accel", "tcg", "-cpu", args.cpu, "-m", str(guest["memory"]),
         "-smp", str(guest["cpus"]), "-display", "none", "-serial", "stdio", "-no-reboot",
         "-kernel", args.hypervisor, "-append", append.strip(), "-initrd", f"{elf} {words}"]
-    if args.icount:
+    if args.icount or guest.get("icount"):
         command += ["-icount", "shift=0,sleep=off", "-rtc", "base=2024-01-01,clock=vm"]
     return command
 
@@ -112,6 +112,8 @@ def main():
         if reason or args.verbose:
             sys.stdout.write(output if args.verbose or not passes else "".join(
                 line + "\n" for line in output.split("\n") if not line.startswith("PASS ")))
+        elif name == "bench":
+            print("\n".join(line for line in output.split("\n") if line.startswith("row ")))
         print(f"{'FAIL' if reason else 'PASS'} guest {name}: {reason or f'{len(passes)} tests'}"
               f" ({time.monotonic() - start:.1f} s)", flush=True)
         bad += bool(reason)

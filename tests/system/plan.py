@@ -121,7 +121,7 @@ def protection(peer):
     return Test("SMEP and SMAP on", run)
 
 
-def group(name, peer, timeout=600, **choices):
+def group(name, peer, timeout=1200, **choices):
     """One machine, one script in dom0 (dom0/NAME.sh), many tests."""
     where = f"{name}{' on Debian’s Xen' if peer else ''}"
 

@@ -7,30 +7,40 @@
 #include "kids.h"
 #include "store.h"
 
+struct node *edit_create(struct node **root, struct account *a, const char *path, size_t len,
+                         const struct place *at, struct value *value, struct perms *perms,
+                         uint64_t gen)
+{
+    struct node *node = tree_create(root, path, len, perms, gen);
+
+    node->value = value;
+    /* the missing components' names are what the path has below `above`, less the slashes */
+    account_add(a, perms->p[0].domid, (int)at->missing,
+                (int64_t)(at->missing * sizeof(*node) + len - at->above_len - at->missing) +
+                    (at->above_len == 1) + (value ? value->len : 0));
+    return node;
+}
+
+struct node *edit_value(struct node **root, struct account *a, const char *path, size_t len,
+                        struct value *value, uint64_t gen)
+{
+    struct node *node = tree_own(root, path, len);
+    int64_t before = node_weight(node);
+
+    value_unref(node->value);
+    node->value = value;
+    node->gen = gen;
+    account_add(a, node->perms->p[0].domid, 0, node_weight(node) - before);
+    return node;
+}
+
 struct node *edit_write(struct node **root, struct account *a, const char *path, size_t len,
                         struct value *value, struct perms *perms, uint64_t gen)
 {
     struct place at = tree_find(*root, path, len);
-    struct node *node;
 
-    if (!at.node) {
-        uint16_t owner = perms->p[0].domid;
-
-        node = tree_create(root, path, len, perms, gen);
-        node->value = value;
-        /* the missing components' names are what the path has below `above`, less the slashes */
-        account_add(a, owner, (int)at.missing,
-                    (int64_t)(at.missing * sizeof(*node) + len - at.above_len - at.missing) +
-                        (at.above_len == 1) + (value ? value->len : 0));
-        return node;
-    }
-    node = tree_own(root, path, len);
-    account_add(a, node->perms->p[0].domid, 0, -node_weight(node));
-    value_unref(node->value);
-    node->value = value;
-    node->gen = gen;
-    account_add(a, node->perms->p[0].domid, 0, node_weight(node));
-    return node;
+    return at.node ? edit_value(root, a, path, len, value, gen)
+                   : edit_create(root, a, path, len, &at, value, perms, gen);
 }
 
 void edit_set_perms(struct node **root, struct account *a, const char *path, size_t len,

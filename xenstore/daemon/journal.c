@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * journal.c: writing the journal; see journal.h and records.h.
- * Invariant: log[0..tail) is a whole number of records that bring an empty store to the state
- * at the last commit; log[tail..staged) is what happened since.
+ * journal.c: the journal's files: opening and taking over, committing, writing the log anew, the
+ * streams of rings; see journal.h. The records are written by journal_write.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,40 +15,25 @@
 #include "alloc.h"
 #include "conn.h"
 #include "journal.h"
-#include "records.h"
+#include "journal_log.h"
 #include "store.h"
-#include "txn.h"
-#include "watch.h"
 
 #define FIRST_SIZE  (1u << 20)
 #define COMPACT_MIN (8u << 20) /* a log below this is left alone */
-
-struct journal {
-    struct store *store;
-    int dir;
-    int fd;
-    char *log;
-    size_t size; /* of file and mapping */
-    uint64_t staged;
-    uint64_t compact_at;
-    bool replaying;
-    struct conn *unlogged;
-};
 
 static struct log_header *header(struct journal *j)
 {
     return (struct log_header *)j->log;
 }
 
-static void fatal(const char *what)
+_Noreturn void journal_fatal(const char *what)
 {
     fprintf(stderr, "xenstored: journal: cannot %s: %s; is the tmpfs full?\n", what,
             strerror(errno));
     abort();
 }
 
-/* Room for a record; returns where its payload goes. */
-static char *begin(struct journal *j, enum record_type type, uint16_t domid, size_t payload)
+char *journal_begin(struct journal *j, enum record_type type, uint16_t domid, size_t payload)
 {
     size_t len = (sizeof(struct rec) + payload + 7) & ~(size_t)7;
     struct rec *rec;
@@ -61,10 +45,10 @@ static char *begin(struct journal *j, enum record_type type, uint16_t domid, siz
         while (j->staged + len > size)
             size *= 2;
         if (ftruncate(j->fd, (off_t)size))
-            fatal("grow the log");
+            journal_fatal("grow the log");
         log = mremap(j->log, j->size, size, MREMAP_MAYMOVE);
         if (log == MAP_FAILED)
-            fatal("map the log");
+            journal_fatal("map the log");
         j->log = log;
         j->size = size;
     }
@@ -74,184 +58,13 @@ static char *begin(struct journal *j, enum record_type type, uint16_t domid, siz
     return (char *)(rec + 1);
 }
 
-static char *put(char *at, const void *data, size_t len)
-{
-    memcpy(at, data, len);
-    return at + len;
-}
-
-static bool off(const struct journal *j)
-{
-    return !j || j->replaying;
-}
-
-void journal_node(struct journal *j, const char *path, size_t len, const struct node *node)
-{
-    size_t perms = node->perms->n * sizeof(node->perms->p[0]);
-    struct rec_node rec = {.gen = node->gen,
-                           .stamp = node->perms->stamp,
-                           .path_len = (uint16_t)len,
-                           .perms = (uint16_t)node->perms->n,
-                           .value_len = node->value ? node->value->len : 0};
-    char *at;
-
-    if (off(j))
-        return;
-    at = begin(j, REC_NODE, 0, sizeof(rec) + perms + len + rec.value_len);
-    at = put(at, &rec, sizeof(rec));
-    at = put(at, node->perms->p, perms);
-    at = put(at, path, len);
-    if (node->value)
-        put(at, node->value->data, node->value->len);
-}
-
-void journal_remove(struct journal *j, const char *path, size_t len)
-{
-    struct rec_text rec = {.len = (uint32_t)len};
-
-    if (!off(j))
-        put(put(begin(j, REC_REMOVE, 0, sizeof(rec) + len), &rec, sizeof(rec)), path, len);
-}
-
-void journal_special(struct journal *j, int which, const struct perms *perms)
-{
-    struct rec_special rec = {
-        .stamp = perms->stamp, .which = (uint16_t)which, .perms = (uint16_t)perms->n};
-    size_t size = perms->n * sizeof(perms->p[0]);
-
-    if (!off(j))
-        put(put(begin(j, REC_SPECIAL, 0, sizeof(rec) + size), &rec, sizeof(rec)), perms->p, size);
-}
-
-void journal_domain(struct journal *j, const struct domain *d)
-{
-    struct rec_domain rec = {
-        .birth = d->birth,
-        .remote_port = d->remote_port,
-        .flags = (uint16_t)((d->introduced ? REC_DOMAIN_INTRODUCED : 0) |
-                            (d->conn ? REC_DOMAIN_CONNECTED : 0) |
-                            (d->shutdown ? REC_DOMAIN_SHUTDOWN : 0) |
-                            (d->has_target ? REC_DOMAIN_TARGET : 0)),
-        .target = d->target,
-        .quota = d->quota,
-    };
-
-    if (!off(j))
-        put(begin(j, REC_DOMAIN, d->domid, sizeof(rec)), &rec, sizeof(rec));
-}
-
-static void stream_name(char name[16], uint16_t domid)
-{
-    snprintf(name, 16, "ring.%u", domid);
-}
-
-void journal_domain_gone(struct journal *j, uint16_t domid)
-{
-    char name[16];
-
-    if (off(j))
-        return;
-    begin(j, REC_DOMAIN_GONE, domid, 0);
-    stream_name(name, domid);
-    unlinkat(j->dir, name, 0);
-}
-
-void journal_quota(struct journal *j)
-{
-    struct rec_quota rec;
-
-    if (off(j))
-        return;
-    rec = (struct rec_quota){.gen = j->store->gen, .quota = j->store->quota};
-    put(begin(j, REC_QUOTA, 0, sizeof(rec)), &rec, sizeof(rec));
-}
-
-static void watch_record(struct journal *j, enum record_type type, const struct conn *c,
-                         struct rec_watch rec, const char *path, const char *token)
-{
-    char *at;
-
-    if (off(j) || !c->kept)
-        return;
-    at = begin(j, type, c->who.domid, sizeof(rec) + rec.path_len + rec.token_len);
-    put(put(put(at, &rec, sizeof(rec)), path, rec.path_len), token, rec.token_len);
-}
-
-void journal_watch(struct journal *j, const struct conn *c, const struct watch *w)
-{
-    watch_record(j, REC_WATCH, c,
-                 (struct rec_watch){.depth = w->depth,
-                                    .home_len = w->home_len,
-                                    .path_len = (uint16_t)w->path_len,
-                                    .token_len = (uint16_t)strlen(w->token)},
-                 w->path, w->token);
-}
-
-void journal_unwatch(struct journal *j, const struct conn *c, const char *path, size_t len,
-                     const char *token)
-{
-    watch_record(
-        j, REC_UNWATCH, c,
-        (struct rec_watch){.path_len = (uint16_t)len, .token_len = (uint16_t)strlen(token)}, path,
-        token);
-}
-
-void journal_reset(struct journal *j, const struct conn *c)
-{
-    if (!off(j) && c->kept && c->domain)
-        begin(j, REC_RESET, c->who.domid, 0);
-}
-
-void journal_txn(struct journal *j, const struct conn *c, uint32_t id, bool open)
-{
-    struct rec_txn rec = {.id = id, .open = open};
-
-    if (!off(j) && c->kept)
-        put(begin(j, REC_TXN, c->who.domid, sizeof(rec)), &rec, sizeof(rec));
-}
-
-static void stream_record(struct journal *j, const struct conn *c)
-{
-    struct rec_stream rec = {.in_start = c->in_start, .out_end = c->out_end};
-
-    put(begin(j, REC_STREAM, c->who.domid, sizeof(rec)), &rec, sizeof(rec));
-}
-
 void journal_unlogged(struct journal *j, struct conn *c)
 {
-    if (off(j) || c->unlogged || !c->kept)
+    if (journal_off(j) || c->unlogged || !c->kept)
         return;
     c->unlogged = true;
     c->next_unlogged = j->unlogged;
     j->unlogged = c;
-}
-
-static bool node_record(void *arg, const char *path, size_t len, struct node *node)
-{
-    journal_node(arg, path, len, node);
-    return true;
-}
-
-/* The whole state as records. */
-static void write_state(struct journal *j)
-{
-    struct store *s = j->store;
-
-    journal_quota(j);
-    for (const struct domain *d = domain_from(s, 0); d; d = domain_from(s, d->domid + 1u))
-        journal_domain(j, d);
-    for (int i = 0; i < SPECIAL_COUNT; i++)
-        journal_special(j, i, s->special[i]);
-    tree_each(s->root, "/", 1, node_record, j);
-    for (const struct conn *c = s->conns; c; c = c->next) {
-        if (!c->kept || c->broken)
-            continue;
-        stream_record(j, c);
-        for (const struct watch *w = c->watches; w; w = w->next_own)
-            journal_watch(j, c, w);
-        for (const struct txn *t = c->txns; t; t = t->next)
-            journal_txn(j, c, t->id, true);
-    }
 }
 
 /* Make `tail` say that everything staged counts: one store, after all that it covers. */
@@ -279,37 +92,46 @@ static int map_log(struct journal *j, const char *name, int flags, size_t size)
     return errno;
 }
 
+/* When the log is to be written anew. */
+static void set_limit(struct journal *j)
+{
+    j->compact_at = 4 * header(j)->state;
+    if (j->compact_at < COMPACT_MIN)
+        j->compact_at = COMPACT_MIN;
+}
+
 /* Write the state anew beside the log and put it in its place. */
 static void rewrite(struct journal *j)
 {
     struct journal old = *j;
 
     if (map_log(j, "log.new", O_CREAT | O_TRUNC, FIRST_SIZE))
-        fatal("make a new log");
+        journal_fatal("make a new log");
     *header(j) = (struct log_header){.magic = LOG_MAGIC, .version = LOG_VERSION};
     j->staged = sizeof(struct log_header);
-    write_state(j);
+    journal_state(j);
     set_tail(j);
     if (renameat(j->dir, "log.new", j->dir, "log"))
-        fatal("put the new log in place");
+        journal_fatal("put the new log in place");
     if (old.log) {
         munmap(old.log, old.size);
         close(old.fd);
     }
-    j->compact_at = 4 * j->staged > COMPACT_MIN ? 4 * j->staged : COMPACT_MIN;
+    header(j)->state = j->staged;
+    set_limit(j);
 }
 
 void journal_commit(struct journal *j)
 {
     struct conn *c;
 
-    if (off(j))
+    if (journal_off(j))
         return;
     while ((c = j->unlogged)) {
         j->unlogged = c->next_unlogged;
         c->unlogged = false;
         if (c->domain) /* else the domain is gone, and its number may be another's already */
-            stream_record(j, c);
+            journal_stream_record(j, c);
     }
     if (header(j)->tail == j->staged)
         return;
@@ -330,15 +152,15 @@ struct stream *journal_stream(struct journal *j, struct conn *c)
         memset(st, 0, offsetof(struct stream, in));
         return st;
     }
-    stream_name(name, c->domain->domid);
+    journal_stream_name(name, c->domain->domid);
     if (!j->replaying)
         unlinkat(j->dir, name, 0);
     fd = openat(j->dir, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || ftruncate(fd, sizeof(*st)))
-        fatal("make a ring's file");
+        journal_fatal("make a ring's file");
     st = mmap(NULL, sizeof(*st), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (st == MAP_FAILED)
-        fatal("map a ring's file");
+        journal_fatal("map a ring's file");
     close(fd);
     return st;
 }
@@ -377,6 +199,10 @@ static int read_log(struct journal *j)
     rc = replay(j->store, j->log + sizeof(struct log_header),
                 header(j)->tail - sizeof(struct log_header));
     j->replaying = rc != 0; /* what could not be read is not written to either */
+    if (!rc) {              /* go on where it ends */
+        j->staged = header(j)->tail;
+        set_limit(j);
+    }
     return rc;
 }
 
@@ -408,7 +234,8 @@ int journal_open(struct store *s, const char *dir, bool *found)
                 dir, strerror(rc));
         return rc;
     }
-    rewrite(j);
+    if (!*found)
+        rewrite(j);
     return 0;
 }
 

@@ -14,13 +14,14 @@
 #include "quota.h"
 
 #define LOG_MAGIC   0x676f6c6e6c6c754dULL /* "Mullnlog" */
-#define LOG_VERSION 1
+#define LOG_VERSION 2
 
 struct log_header {
     uint64_t magic;
     uint32_t version;
     uint32_t pad;
-    uint64_t tail; /* bytes of the file that count; the commit is its one store */
+    uint64_t tail;  /* bytes of the file that count; the commit is its one store */
+    uint64_t state; /* bytes of it that a rewriting of the whole state took */
 };
 
 enum record_type {

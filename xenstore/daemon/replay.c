@@ -10,6 +10,7 @@
 #include "account.h"
 #include "alloc.h"
 #include "conn.h"
+#include "kids.h"
 #include "records.h"
 #include "store.h"
 #include "txn.h"
@@ -71,12 +72,11 @@ static bool same(const struct perms *a, const struct perms *b)
 }
 
 /* Nodes share their parent's list where it says the same, as they did when they were made. */
-static struct perms *shared(struct store *s, const char *path, size_t len, struct perms *perms)
+static struct perms *shared(const struct place *at, struct perms *perms)
 {
-    struct place at = tree_find(s->root, path, len);
-    struct perms *old = at.node && same(at.node->perms, perms) ? at.node->perms
-                        : at.above                             ? at.above->perms
-                                                               : NULL;
+    struct perms *old = at->node && same(at->node->perms, perms) ? at->node->perms
+                        : at->above                              ? at->above->perms
+                                                                 : NULL;
 
     if (!old || !same(old, perms))
         return perms;
@@ -89,7 +89,7 @@ static bool read_node(struct reader *r)
     struct account a = {0};
     struct rec_node rec;
     struct perms *perms;
-    struct node *node;
+    struct place at;
     const char *path, *value;
 
     if (!copy(r, &rec, sizeof(rec)))
@@ -101,10 +101,14 @@ static bool read_node(struct reader *r)
         perms_unref(perms);
         return false;
     }
-    perms = shared(r->s, path, rec.path_len, perms);
-    node = edit_write(&r->s->root, &a, path, rec.path_len, value_new(value, rec.value_len), perms,
-                      rec.gen);
-    if (node->perms != perms)
+    at = tree_find(r->s->root, path, rec.path_len);
+    perms = shared(&at, perms);
+    if (at.node)
+        edit_value(&r->s->root, &a, path, rec.path_len, value_new(value, rec.value_len), rec.gen);
+    else
+        edit_create(&r->s->root, &a, path, rec.path_len, &at, value_new(value, rec.value_len),
+                    perms, rec.gen);
+    if (at.node && at.node->perms != perms)
         edit_set_perms(&r->s->root, &a, path, rec.path_len, perms_ref(perms), rec.gen);
     perms_unref(perms);
     account_apply(r->s, &a);
@@ -295,10 +299,27 @@ static void check_streams(struct store *s)
     }
 }
 
+/* The nodes that a fresh store begins with may have been removed. */
+static void empty_tree(struct store *s)
+{
+    struct account a = {0};
+    struct node *first;
+
+    while ((first = kids_next(s->root->kids, &(struct kids_iter){0}))) {
+        char path[XENSTORE_PAYLOAD_MAX] = "/";
+
+        memcpy(path + 1, first->name, first->name_len);
+        node_unref(edit_remove(&s->root, &a, path, first->name_len + 1u, s->gen));
+    }
+    account_apply(s, &a);
+    account_free(&a);
+}
+
 int replay(struct store *s, const char *log, uint64_t len)
 {
     struct rec rec;
 
+    empty_tree(s);
     for (uint64_t at = 0; at < len; at += rec.len) {
         struct reader r = {.s = s};
 

@@ -163,7 +163,7 @@ static int create(struct view *v, const char *path, size_t len, const struct pla
     }
     gen = store_next_gen(v->store);
     perms = perms_inherit(at->above->perms, &v->who);
-    node = edit_write(view_root(v), view_account(v, &direct), path, len, value, perms, gen);
+    node = edit_create(view_root(v), view_account(v, &direct), path, len, at, value, perms, gen);
     perms_unref(perms); /* the nodes have their own references */
     settle(v, &direct);
     if (v->txn) {
@@ -171,8 +171,7 @@ static int create(struct view *v, const char *path, size_t len, const struct pla
         return 0;
     }
     journal_node(v->store->journal, path, len, node);
-    watch_fire(v->store, path, len, NULL, node->perms,
-               tree_lookup(v->store->root, path, at->above_len)->perms, false);
+    watch_fire(v->store, path, len, NULL, node->perms, at->above->perms, false);
     return 0;
 }
 
@@ -199,8 +198,8 @@ int store_write(struct view *v, const char *path, size_t len, const char *data, 
         rc = touch(v, path, len, ACCESS_WROTE | ACCESS_EVENT);
     if (rc)
         return rc;
-    node = edit_write(view_root(v), view_account(v, &direct), path, len, value_new(data, size),
-                      NULL, store_next_gen(v->store));
+    node = edit_value(view_root(v), view_account(v, &direct), path, len, value_new(data, size),
+                      store_next_gen(v->store));
     settle(v, &direct);
     if (v->txn)
         return 0;

@@ -84,7 +84,16 @@ void store_remove_owned(struct store *s, struct domain *d);
 
 struct account;
 
-/** Set a node's value, creating it (and what misses above) with perms if it does not exist. */
+/** Create the node that tree_find() did not find, and what misses above it, with perms. */
+struct node *edit_create(struct node **root, struct account *a, const char *path, size_t len,
+                         const struct place *at, struct value *value, struct perms *perms,
+                         uint64_t gen);
+
+/** Set the value of a node that exists. */
+struct node *edit_value(struct node **root, struct account *a, const char *path, size_t len,
+                        struct value *value, uint64_t gen);
+
+/** One of the two. */
 struct node *edit_write(struct node **root, struct account *a, const char *path, size_t len,
                         struct value *value, struct perms *perms, uint64_t gen);
 

@@ -13,7 +13,7 @@ struct hv_options {
     unsigned com_baud[2];    /* com1=115200,8n1 */
     uint16_t com_port[2];    /* I/O port bases */
     uint64_t dom0_mem;       /* bytes; 0: all that is free but a reserve */
-    uint64_t dom0_mem_max;   /* dom0_mem=…,max:… ; 0: same as dom0_mem */
+    uint64_t dom0_mem_max;   /* dom0_mem=…,max:… ; 0: no limit */
     unsigned dom0_max_vcpus; /* 0: one per CPU */
     unsigned maxcpus;        /* 0: all */
     int loglvl;              /* enum loglevel that reaches the console */

@@ -141,9 +141,9 @@ static void test_up_and_down(void)
     REQUIRE(finish_job(before));
 }
 
-/* Each of two vCPUs sends the other an event, a hundred times in turn. */
+/* Each of two vCPUs sends the other an event, many times in turn. */
 static evtchn_port_t to_zero, to_one;
-enum { ROUNDS = 100 };
+enum { ROUNDS = 30 };
 
 static void ping(void)
 {
@@ -299,7 +299,7 @@ static void test_shootdown(void)
     *pages[1] = 0x200;
     stage = 0;
     REQUIRE(start_job(read_shot));
-    for (unsigned int i = 0; i < 200; i++) {
+    for (unsigned int i = 0; i < 40; i++) {
         uint64_t want = i & 1 ? 0x200 : 0x100, end = time_ns() + 3000000000;
 
         CHECK_RC(hv_update_va_mapping(shot, pte_make(mfn_of(pages[i & 1]), PTE_RO_FLAGS),
@@ -351,7 +351,7 @@ static void test_promotion_race(void)
     stage = 0;
     mapped_rounds = 0;
     REQUIRE(start_job(map_in_a_loop));
-    for (unsigned int i = 0; i < 4000; i++) {
+    for (unsigned int i = 0; i < 2000; i++) {
         if (mmuext(MMUEXT_PIN_L1_TABLE, mfn_of(racer)) == 0) {
             pins++;
             both += (*entry & (PTE_P | PTE_RW)) == (PTE_P | PTE_RW);
@@ -402,7 +402,7 @@ static volatile uint32_t bad1;
 
 static void grant_on_one(void)
 {
-    bad1 = grant_rounds(spot1, dst1, 1000);
+    bad1 = grant_rounds(spot1, dst1, 300);
 }
 
 static void test_grant_race(void)
@@ -419,7 +419,7 @@ static void test_grant_race(void)
     CHECK_RC(hv_update_va_mapping(spot1, 0, UVMF_INVLPG | UVMF_ALL), 0);
     grant_set(REF, 0, mfn_of(page), GTF_permit_access);
     REQUIRE(start_job(grant_on_one));
-    CHECK_EQ(grant_rounds(spot0, dst0, 1000), 0);
+    CHECK_EQ(grant_rounds(spot0, dst0, 300), 0);
     REQUIRE(finish_job(before));
     CHECK_EQ(bad1, 0);
     CHECK_EQ(grant_table[REF].flags, GTF_permit_access);
@@ -455,7 +455,7 @@ static void test_event_race(void)
     stage = 0;
     victim = 0;
     REQUIRE(start_job(send_in_a_loop));
-    for (unsigned int i = 0; i < 5000; i++) {
+    for (unsigned int i = 0; i < 1500; i++) {
         if (event_alloc_unbound(DOMID_SELF, DOMID_SELF, &a))
             break;
         victim = a;

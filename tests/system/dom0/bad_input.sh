@@ -9,8 +9,7 @@ document bad web2.img 10.77.0.12 >/tmp/good.json
 starts() {
 	mullion apply /tmp/web.json
 	serving 10.77.0.10
-	settle() { a=$(free_pages); usleep 200000; [ "$(free_pages)" = "$a" ]; }
-	until_within 30 settle
+	until_within 30 settled
 	snapshot before
 }
 

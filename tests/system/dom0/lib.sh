@@ -46,9 +46,9 @@ until_within() {
 	done
 }
 
-fetch() { timeout 20 wget -q -O "$2" "http://$1"; }
+fetch() { timeout 60 wget -q -O "$2" "http://$1"; }
 serves() { fetch "$1/index.html" /tmp/page.$$ && cmp /tmp/page.$$ /mnt/index.html; }
-serving() { until_within 120 serves "$1" || { tail -n 20 /var/log/mullion/console/*.log; return 1; }; }
+serving() { until_within 300 serves "$1" || { tail -n 20 /var/log/mullion/console/*.log; return 1; }; }
 
 state() { mullion list | awk -v name="$1" '$1 == name { print $3 }'; }
 is() { [ "$(state "$1")" = "$2" ]; }
@@ -67,6 +67,7 @@ remove() {
 
 # What must be as before once guests are gone. xenstore without what counts upwards by itself.
 free_pages() { mullion -o json list | awk '/memory_free/ { gsub(/[^0-9]/, ""); print $0 / 4096 }'; }
+settled() { a=$(free_pages); usleep 300000; [ "$(free_pages)" = "$a" ]; } # memory is given back bit by bit
 store_nodes() { xenstore-ls -f / | sed 's/ = .*//' | sort; }
 processes() { for dir in /proc/[0-9]*; do basename "$(readlink "$dir/exe")" 2>/dev/null; done | grep -v -e busybox -e '^$' | sort; }
 links() { ls /sys/class/net | sort; }

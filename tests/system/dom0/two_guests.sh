@@ -50,8 +50,7 @@ twenty_rounds() {
 	mullion apply /tmp/two.json
 	serving 10.77.0.11
 	remove two
-	settle() { a=$(free_pages); usleep 200000; [ "$(free_pages)" = "$a" ]; }
-	until_within 30 settle
+	until_within 30 settled
 	snapshot before
 	for round in $(seq 20); do
 		echo "round $round"

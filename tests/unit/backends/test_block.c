@@ -613,6 +613,29 @@ static void image_in_use(void)
     rig_free(&r);
 }
 
+/* What a killed backend left of a device that was removed meanwhile goes; what belongs to others
+ * stays. */
+static void leftovers(void)
+{
+    static const char *const name[] = {"vbd-7-99", "vbd-8-51712", "vif-8-0", "vbd-9-x"};
+    struct rig r = rig_new("w", false);
+    char path[4][128];
+    struct stat st;
+
+    for (unsigned i = 0; i < 4; i++) {
+        snprintf(path[i], sizeof(path[i]), "%s/%s", r.dir, name[i]);
+        close(open(path[i], O_CREAT | O_RDWR, 0600));
+    }
+    fake_set(r.f, "/local/domain/0/backend/vbd/8/51712/state", "4");
+    rig_connect(&r);
+    CU_ASSERT_EQUAL(stat(path[0], &st), -1); /* gone */
+    for (unsigned i = 1; i < 4; i++) {
+        CU_ASSERT_EQUAL(stat(path[i], &st), 0); /* in use, another class, not a journal */
+        unlink(path[i]);
+    }
+    rig_free(&r);
+}
+
 /* --- killed at chosen instants --- */
 
 /*
@@ -815,6 +838,7 @@ static const struct test tests[] = {
     {"a ring of four pages", large_ring},
     {"noise", noise},
     {"an image in use", image_in_use},
+    {"leftovers", leftovers},
     {"killed at each instant", killed_at_each_instant},
     {"killed under load", killed_under_load},
 };

@@ -204,6 +204,28 @@ static void header_lengths_that_lie(void)
     CU_ASSERT_FALSE(packet_to_tap(&p, d, &hdr));
 }
 
+static void extension_headers(void)
+{
+    struct packet_tx p = {.size = 200, .csum_blank = true};
+    struct virtio_net_hdr hdr;
+    uint8_t d[200];
+
+    make_packet(d, true, 0, false, sizeof(d)); /* hop-by-hop, 8 bytes */
+    d[54] = 60;
+    d[55] = 0;
+    d[62] = 17; /* destination options, 24 bytes, then UDP */
+    d[63] = 2;
+    CU_ASSERT(packet_to_tap(&p, d, &hdr));
+    CU_ASSERT(hdr.csum_start == 54 + 8 + 24 && hdr.csum_offset == 6);
+    d[63] = 255; /* beyond the packet */
+    CU_ASSERT_FALSE(packet_to_tap(&p, d, &hdr));
+    d[62] = 0; /* without end */
+    d[63] = 0;
+    for (unsigned i = 70; i < sizeof(d); i++)
+        d[i] = 0;
+    CU_ASSERT_FALSE(packet_to_tap(&p, d, &hdr));
+}
+
 static uint16_t ones_sum(const uint8_t *p, size_t n)
 {
     uint32_t s = 0;
@@ -682,6 +704,7 @@ static const struct test tests[] = {
     {"an endless packet", endless_packet},
     {"headers", headers},
     {"header lengths that lie", header_lengths_that_lie},
+    {"extension headers", extension_headers},
     {"checksums towards the guest", towards_the_guest},
     {"the guest sends", guest_sends},
     {"the guest sends a large packet", guest_sends_large},

@@ -82,6 +82,7 @@ static void same_state(void)
     CU_ASSERT_EQUAL_FATAL(journal_open(&one, dir, &found), 0);
     CU_ASSERT(!found);
     c = client_new(&one, 0);
+    do_ask(c, XS_RM, 0, "/tool|");
     srandom(7);
     for (int i = 0; i < 60000; i++) {
         uint32_t t = random() % 4 ? 0 : txn_start(c);

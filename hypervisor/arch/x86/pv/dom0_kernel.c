@@ -177,7 +177,9 @@ static const char *build(struct dom0_image *im, const struct boot_module *kernel
         im->initrd_bytes = initrd->size;
     im->initrd_pages = initrd ? module_pages(initrd) : 0;
     im->nr_pages = decide_pages(im);
-    im->d->max_pages = MAX(im->nr_pages, opt.dom0_mem_max >> PAGE_SHIFT);
+    /* As Xen's: without max: dom0 may take what is free. */
+    im->d->max_pages =
+        opt.dom0_mem_max ? MAX(im->nr_pages, opt.dom0_mem_max >> PAGE_SHIFT) : UINT32_MAX;
     err = dom0_layout(im);
     if (!err)
         err = dom0_populate(im, initrd ? initrd->start : 0);

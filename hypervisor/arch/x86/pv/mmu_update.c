@@ -17,6 +17,8 @@
 
 struct update {
     struct domain *pt_owner, *pg_owner;
+    bool
+        flush; /* an upper-level entry went: the owner's CPUs are flushed before the call returns */
 };
 
 /* An 8-byte write to a frame of the guest's that is no table. */
@@ -34,7 +36,7 @@ static int write_plain(struct frame *f, unsigned offset, uint64_t val)
 }
 
 /* The lock is held. */
-static int update_entry(const struct update *u, const struct mmu_update *req, unsigned cmd)
+static int update_entry(struct update *u, const struct mmu_update *req, unsigned cmd)
 {
     mfn_t m = maddr_to_mfn(req->ptr);
     unsigned offset = (req->ptr & ~PAGE_MASK) - cmd;
@@ -53,6 +55,7 @@ static int update_entry(const struct update *u, const struct mmu_update *req, un
         rc = pt_edit(&edit, f, TYPE_OF(x), offset / sizeof(pte_t), req->val);
     else
         rc = write_plain(f, offset, req->val);
+    u->flush |= edit.flush;
     frame_put(m);
     return rc;
 }
@@ -70,7 +73,7 @@ static int update_m2p(const struct update *u, const struct mmu_update *req)
     return 0;
 }
 
-static int perform(const struct update *u, const struct mmu_update *req)
+static int perform(struct update *u, const struct mmu_update *req)
 {
     unsigned cmd = req->ptr & (sizeof(pte_t) - 1);
 
@@ -87,7 +90,7 @@ static int perform(const struct update *u, const struct mmu_update *req)
 }
 
 /* Perform requests from *done on. *done is left at the first that was not. */
-static int perform_all(const struct update *u, uint64_t list, unsigned long *done, unsigned count)
+static int perform_all(struct update *u, uint64_t list, unsigned long *done, unsigned count)
 {
     struct mmu_update batch[BATCH];
     int rc = 0;
@@ -143,7 +146,7 @@ long do_mmu_update(struct hypercall *hc)
 {
     uint64_t list = hc->arg[0], pdone = hc->arg[2];
     unsigned count = (unsigned)hc->arg[1] & ~COUNT_PREEMPTED;
-    struct update u;
+    struct update u = {.flush = false};
     int rc;
 
     frames_reap();
@@ -158,6 +161,11 @@ long do_mmu_update(struct hypercall *hc)
     if (rc)
         return rc;
     rc = perform_all(&u, list, &hc->progress[0], count);
+    if (u.flush) {
+        cpumask_t cpus = u.pt_owner->arch.dirty_cpus;
+
+        tlb_flush_mask(&cpus);
+    }
     pg_owner_put(u.pt_owner);
     pg_owner_put(u.pg_owner);
     if (rc == -HC_RESTART)

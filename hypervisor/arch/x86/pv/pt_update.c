@@ -5,9 +5,10 @@
  *
  * Interface: pt_edit, pt_walk. Order: take the new entry's references, write, drop the old one's;
  * so a refused entry changes nothing. Lock: the table owner's mmu_lock; against it only the
- * processor writes, accessed and dirty bits. No flush follows: what a processor remembers of the
- * old entry is the guest's to flush, as on real hardware; a frame that takes another type or owner
- * meanwhile is flushed then (page_type.c).
+ * processor writes, accessed and dirty bits.
+ * What a processor remembers of an old L1 entry is the guest's to flush, as on real hardware; a
+ * frame that takes another type or owner meanwhile is flushed then (page_type.c). Only for upper
+ * levels the caller flushes, since Xen does.
  */
 #include <asm/pv_mm.h>
 #include <hv/domain.h>
@@ -92,6 +93,7 @@ static int edit_upper(struct pt_edit *e, pte_t *p, enum frame_type t, unsigned i
             return rc;
     }
     write_entry(p, new, e->preserve_ad);
+    e->flush |= was & PTE_P;
     if (was & PTE_P)
         table_put(pte_mfn(was)); /* preempted: a debt, paid before the hypercall ends */
     return 0;

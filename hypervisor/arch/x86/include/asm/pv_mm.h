@@ -44,6 +44,8 @@ struct pt_edit {
     bool preserve_ad;
     bool cmpxchg; /* only if the entry is *old (L1) */
     pte_t old;    /* cmpxchg: in and out; -EAGAIN: it was something else */
+    bool flush; /* out: a present entry of L2…L4 went; Xen's guests may count on a flush after that
+                 */
 };
 int pt_edit(struct pt_edit *e, struct frame *table, enum frame_type t, unsigned index, pte_t new);
 /* The L1 table and index that map va for v's guest kernel; INVALID_MFN: none. The domain's mmu_lock
