@@ -30,9 +30,7 @@ static spinlock_t domain_list_lock = SPINLOCK_INIT;
 static struct list domain_list = LIST_INIT(domain_list); /* by ascending id */
 static struct domain *domain_hash[HASH_SIZE];
 
-/* --- finding
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- finding --------------------------------------------------------------------------------- */
 
 static struct domain *hash_find(domid_t id)
 {
@@ -102,8 +100,7 @@ void domain_hold(struct domain *d)
     __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
 }
 
-/* --- making and freeing
- * ------------------------------------------------------------------------------------------- */
+/* --- making and freeing ---------------------------------------------------------------------- */
 
 static void table_insert(struct domain *d)
 {
@@ -129,6 +126,7 @@ static void table_remove(struct domain *d)
  * refers to any more. */
 static void domain_free(struct domain *d)
 {
+    sched_domain_destroy(d); /* first: its timer walks the vCPUs */
     for (unsigned i = 0; d->vcpu && i < d->max_vcpus; i++)
         if (d->vcpu[i])
             vcpu_destroy(d->vcpu[i]);
@@ -137,7 +135,6 @@ static void domain_free(struct domain *d)
         grant_domain_destroy(d);
     if (d->evtchn)
         evtchn_domain_destroy(d);
-    sched_domain_destroy(d);
     arch_domain_destroy(d);
     if (d->shared_info)
         unshare_page(d->shared_info);

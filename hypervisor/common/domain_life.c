@@ -2,9 +2,9 @@
 /*
  * What happens to a domain after it was made: pause, shutdown, resume, crash, kill.
  *
- * Interface: hv/domain.h. Lock: d->lock for the shutdown state; domctl_lock is held by callers of
- * domain_kill, one at a time. Pausing waits for vCPUs on other CPUs to stop, so no lock that they
- * might wait for is held meanwhile.
+ * Interface: hv/domain.h. Lock: none for the shutdown state, which is atomic; domctl_lock is held
+ * by callers of domain_kill, one at a time. Pausing waits for vCPUs on other CPUs to stop, so no
+ * lock that they might wait for is held meanwhile.
  */
 #include <hv/cmdline.h>
 #include <hv/control.h>
@@ -25,9 +25,7 @@
     for ((i) = 0; (d)->vcpu && (i) < (d)->max_vcpus; (i)++) \
         if (((v) = (d)->vcpu[i]) != NULL)
 
-/* --- pause
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- pause ----------------------------------------------------------------------------------- */
 
 static void pause_nosync(struct domain *d)
 {
@@ -77,9 +75,7 @@ uint64_t domain_cpu_time(struct domain *d)
     return ns;
 }
 
-/* --- shutdown
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- shutdown -------------------------------------------------------------------------------- */
 
 static void dom0_shutdown(int reason)
 {
@@ -107,51 +103,47 @@ static void dom0_shutdown(int reason)
     machine_restart();
 }
 
+/*
+ * No lock: a guest may have to be stopped in the middle of anything, by its exit path with
+ * interrupts off or under the lock of its page tables. Whoever sees is_shut_down set finds it
+ * paused already.
+ */
 void domain_shutdown(struct domain *d, int reason)
 {
-    bool first;
+    int named = SHUTDOWN_CODE_NONE; /* else the guest did before (SCHEDOP_shutdown_code) */
 
-    spin_lock(&d->lock);
-    if (d->shutdown_code ==
-        SHUTDOWN_CODE_NONE) /* else the guest named it before (SCHEDOP_shutdown_code) */
-        d->shutdown_code = reason;
-    reason = d->shutdown_code;
-    first = !d->is_shut_down;
-    d->is_shutting_down = d->is_shut_down = true;
-    spin_unlock(&d->lock);
+    if (!__atomic_compare_exchange_n(&d->shutdown_code, &named, reason, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST))
+        reason = named;
     if (d->is_dom0)
         dom0_shutdown(reason);
-    if (!first)
-        return;
     pause_nosync(d); /* undone by domain_resume */
-    send_dom0_virq(VIRQ_DOM_EXC);
+    if (__atomic_exchange_n(&d->is_shut_down, true, __ATOMIC_SEQ_CST))
+        domain_unpause(d); /* it was shut down, and paused for that, before */
+    else
+        send_dom0_virq(VIRQ_DOM_EXC);
 }
 
 void domain_resume(struct domain *d)
 {
     struct vcpu *v;
-    bool was;
     unsigned i;
 
-    spin_lock(&d->lock);
-    was = d->is_shut_down && !d->dying;
-    if (was) {
-        d->is_shut_down = d->is_shutting_down = false;
-        d->shutdown_code = SHUTDOWN_CODE_NONE;
-        d->crash_reason[0] = '\0';
-    }
-    spin_unlock(&d->lock);
-    if (!was)
+    if (d->dying || !d->is_shut_down)
         return;
     for_each_vcpu(d, v, i) vcpu_sleep_sync(v); /* the shutdown did not wait for it */
-    domain_unpause(d);
+    d->crash_reason[0] = '\0';
+    d->crashing = false;
+    d->shutdown_code = SHUTDOWN_CODE_NONE;
+    if (__atomic_exchange_n(&d->is_shut_down, false, __ATOMIC_SEQ_CST))
+        domain_unpause(d);
 }
 
 void domain_crash(struct domain *d, const char *fmt, ...)
 {
     va_list ap;
 
-    if (!d->is_shut_down) {
+    if (!__atomic_exchange_n(&d->crashing, true, __ATOMIC_SEQ_CST)) {
         va_start(ap, fmt);
         vsnprintf(d->crash_reason, sizeof(d->crash_reason), fmt, ap);
         va_end(ap);
@@ -164,9 +156,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
         softirq_raise(SOFTIRQ_SCHEDULE);
 }
 
-/* --- kill
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- kill ------------------------------------------------------------------------------------ */
 
 enum { KILL_STOP, KILL_EVENTS, KILL_GRANTS, KILL_ARCH, KILL_DONE };
 

@@ -15,9 +15,7 @@
 #include <hv/vcpu.h>
 #include <asm/cpu.h>
 
-/* --- vcpu_info
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- vcpu_info ------------------------------------------------------------------------------- */
 
 struct vcpu_info *vcpu_info_map(struct vcpu *v)
 {
@@ -82,9 +80,7 @@ void vcpu_info_unregister(struct vcpu *v)
     frame_put_typed(v->info_mfn);
 }
 
-/* --- life
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 /* Spread new vCPUs over the CPUs; waking moves them to where there is room. */
 static unsigned first_cpu(const struct domain *d, unsigned id)

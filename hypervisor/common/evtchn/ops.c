@@ -119,9 +119,7 @@ static long op_bind_ipi(void *arg)
     return port < 0 ? port : 0;
 }
 
-/* --- close
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- close ----------------------------------------------------------------------------------- */
 
 /* Take p's port out of what it is bound to on this side, with d's lock. What is left to do without
  * it: *pirq ≥ 0. */
@@ -203,8 +201,7 @@ static long op_close(void *arg)
     return port_close(current->domain, op->port);
 }
 
-/* --- send and the rest
- * -------------------------------------------------------------------------------------------- */
+/* --- send and the rest ----------------------------------------------------------------------- */
 
 static long op_send(void *arg)
 {

@@ -94,8 +94,7 @@ int grant_get_shared_frames(struct domain *d, unsigned first, unsigned nr, mfn_t
     return rc;
 }
 
-/* --- operations: one structure each
- * -------------------------------------------------------------------------------- */
+/* --- operations: one structure each ---------------------------------------------------------- */
 
 /* The domain an operation is about. NULL: *status says why. */
 static struct domain *target(domid_t id, int16_t *status)

@@ -171,8 +171,7 @@ void vcpu_unpause(struct vcpu *v)
         vcpu_wake(v);
 }
 
-/* --- blocking and events
- * ------------------------------------------------------------------------------------------ */
+/* --- blocking and events --------------------------------------------------------------------- */
 
 void vcpu_unblock(struct vcpu *v)
 {
@@ -219,9 +218,7 @@ void vcpu_yield(void)
     softirq_raise(SOFTIRQ_SCHEDULE);
 }
 
-/* --- the switch
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- the switch ------------------------------------------------------------------------------ */
 
 /*
  * Take one queued unit from another CPU that may run here. Its runqueue's lock is only tried for,
@@ -394,9 +391,7 @@ void sched_tick_from_timer(void *data)
     softirq_raise(SOFTIRQ_SCHEDULE);
 }
 
-/* --- parameters
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- parameters ------------------------------------------------------------------------------ */
 
 void sched_reweigh(struct vcpu *v, unsigned weight)
 {
@@ -452,9 +447,7 @@ void sched_get_affinity(const struct vcpu *v, cpumask_t *hard)
     spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-/* --- life
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 int sched_vcpu_init(struct vcpu *v, unsigned cpu)
 {

@@ -50,13 +50,12 @@ static long op_shutdown_code(uint64_t arg)
 {
     struct domain *d = current->domain;
     struct sched_shutdown s;
+    int none = SHUTDOWN_CODE_NONE;
 
     if (copy_in(&s, arg))
         return -EFAULT;
-    spin_lock(&d->lock);
-    if (d->shutdown_code == SHUTDOWN_CODE_NONE)
-        d->shutdown_code = (uint8_t)s.reason;
-    spin_unlock(&d->lock);
+    __atomic_compare_exchange_n(&d->shutdown_code, &none, (uint8_t)s.reason, false,
+                                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return 0;
 }
 

@@ -36,7 +36,8 @@ struct domain {
     _Atomic bool dying;
     bool dead;            /* resources gone: XEN_DOMINF_dying && nothing left */
     unsigned relinquish_step;
-    bool is_shut_down, is_shutting_down;
+    bool is_shut_down;    /* atomic; implies a pause */
+    bool crashing;        /* crash_reason is somebody's */
 #define SHUTDOWN_CODE_NONE (-1)
     int shutdown_code;    /* SHUTDOWN_*; the guest may name it ahead of the shutdown */
     char crash_reason[96];

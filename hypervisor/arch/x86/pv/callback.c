@@ -23,9 +23,7 @@ static bool has_error_code(unsigned vector)
     return vector < 32 && ((1U << vector) & 0x227d00); /* 8, 10-14, 17, 21 */
 }
 
-/* --- the frame
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- the frame ------------------------------------------------------------------------------- */
 
 static unsigned build_frame(const struct vcpu *v, const struct cpu_user_regs *regs,
                             const struct trap_bounce *b, uint16_t cs, uint8_t mask, uint64_t *w)
@@ -95,9 +93,7 @@ bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, struct trap_bounce b
     return true;
 }
 
-/* --- asking for one
- * -----------------------------------------------------------------------------------------------
- */
+/* --- asking for one -------------------------------------------------------------------------- */
 
 static void inject(struct vcpu *v, unsigned vector, uint8_t flags, uint32_t error_code)
 {
@@ -163,9 +159,7 @@ void pv_syscall_bounce(struct cpu_user_regs *regs, bool compat32)
         regs->rflags &= ~X86_EFLAGS_DF; /* the ABI's fixed SYSCALL mask */
 }
 
-/* --- the exit path
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the exit path --------------------------------------------------------------------------- */
 
 /* An NMI goes through the trap table, events masked, and not again until the next iret. */
 static bool deliver_nmi(struct vcpu *v, struct cpu_user_regs *regs)

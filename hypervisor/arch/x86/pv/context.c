@@ -56,9 +56,7 @@ uint64_t pv_guest_cr4(uint64_t wanted)
     return (wanted & can) | (hw & CR4_GUEST_SEES);
 }
 
-/* --- domains
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- domains --------------------------------------------------------------------------------- */
 
 int arch_domain_create(struct domain *d)
 {
@@ -77,9 +75,7 @@ void arch_domain_destroy(struct domain *d)
     hv_free(d->cpuid_leaves);
 }
 
-/* --- vCPUs
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- vCPUs ----------------------------------------------------------------------------------- */
 
 int arch_vcpu_create(struct vcpu *v)
 {
@@ -113,8 +109,7 @@ void arch_vcpu_destroy(struct vcpu *v)
     v->arch.traps = NULL;
 }
 
-/* --- setting a context
- * -------------------------------------------------------------------------------------------- */
+/* --- setting a context ----------------------------------------------------------------------- */
 
 static int check(const struct vcpu *v, const struct vcpu_guest_context *c)
 {
@@ -255,9 +250,7 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
     return 0;
 }
 
-/* --- and getting it
- * -----------------------------------------------------------------------------------------------
- */
+/* --- and getting it -------------------------------------------------------------------------- */
 
 static void get_tables(const struct vcpu *v, struct vcpu_guest_context *c)
 {

@@ -83,9 +83,7 @@ void cpuid_limit(const struct domain *d, uint32_t leaf, uint32_t sub, uint32_t o
     }
 }
 
-/* --- the list
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- the list -------------------------------------------------------------------------------- */
 
 struct list_out {
     uint64_t guest; /* 0: only count */
@@ -149,9 +147,7 @@ static long put_msrs(uint64_t guest, uint32_t *nr)
     return copy_to_guest(guest, msrs, sizeof(msrs));
 }
 
-/* --- domctl
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- domctl ---------------------------------------------------------------------------------- */
 
 long domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
@@ -238,9 +234,7 @@ long domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op, struct hyper
     return 0;
 }
 
-/* --- sysctl
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- sysctl ---------------------------------------------------------------------------------- */
 
 long sysctl_get_cpu_policy(struct xen_sysctl *op)
 {

@@ -24,8 +24,7 @@ static struct vcpu *other_vcpu(struct domain *d, uint32_t id)
     return v == current ? NULL : v;
 }
 
-/* --- 32-bit callbacks
- * --------------------------------------------------------------------------------------------- */
+/* --- 32-bit callbacks ------------------------------------------------------------------------ */
 
 long domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
@@ -70,8 +69,7 @@ long domctl_set_ext_vcpucontext(struct domain *d, struct xen_domctl *op, struct 
     return 0;
 }
 
-/* --- extended FPU state: two words, then the XSAVE image in the standard format
- * ------------------------------------ */
+/* --- extended FPU state: two words, then the XSAVE image in the standard format -------------- */
 
 #define XSAVE_LEGACY 512
 #define XSAVE_MIN    576
@@ -191,8 +189,7 @@ long domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op, struct hype
     return rc;
 }
 
-/* --- MSRs: a PV guest has none of its own beside what its context holds
- * --------------------------------------------- */
+/* --- MSRs: a PV guest has none of its own beside what its context holds ---------------------- */
 
 long domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
@@ -209,8 +206,7 @@ long domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op, struct hyperc
     return op->u.vcpu_msrs.msr_count ? -EINVAL : 0;
 }
 
-/* --- types of frames
- * ---------------------------------------------------------------------------------------------- */
+/* --- types of frames ------------------------------------------------------------------------- */
 
 #define PAGEINFO_MAX 1024
 
