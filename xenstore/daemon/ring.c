@@ -107,8 +107,9 @@ static void publish(struct conn *c)
 }
 
 /*
- * Linux notifies only when it finds the ring empty (requests) or full (replies) by the indices that we have published. What it
- * did while we worked on the old ones came without an event: look again now that the new ones are there.
+ * Linux notifies only when it finds the ring empty (requests) or full (replies) by the indices that
+ * we have published. What it did while we worked on the old ones came without an event: look again
+ * now that the new ones are there.
  */
 static void ring_done(struct conn *c, bool want_write)
 {
