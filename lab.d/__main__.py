@@ -22,7 +22,7 @@ from progress import say, step
 MACHINE = {                           # option: what argparse is told about it
     "smp": dict(type=int, default=1, help="CPUs"),
     "mem": dict(default="2G", help="memory"),
-    "cpu": dict(default="max", help="QEMU's CPU model: max, qemu64, EPYC …"),
+    "cpu": dict(default="", help="QEMU's CPU model (max; with --peer qemu64)"),
     "machine": dict(default="pc", choices=["pc", "q35"], help="the board"),
     "bus": dict(default="virtio", choices=["virtio", "sata"], help="of dom0's disks and NIC (sata: AHCI and e1000e)"),
     "accel": dict(default="tcg", choices=["tcg", "kvm"], help="how QEMU runs the CPU"),

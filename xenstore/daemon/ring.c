@@ -106,10 +106,24 @@ static void publish(struct conn *c)
     ring_of(c)->notify(ring_of(c));
 }
 
+/*
+ * Linux notifies only when it finds the ring empty (requests) or full (replies) by the indices that
+ * we have published. What it did while we worked on the old ones came without an event: look again
+ * now that the new ones are there.
+ */
 static void ring_done(struct conn *c, bool want_write)
 {
-    if (c->moved)
-        publish(c);
+    struct xenstore_domain_interface *page = ring_of(c)->page;
+
+    if (!c->moved)
+        return;
+    publish(c);
+    if (READ_ONCE(page->req_prod) != req_cons(c) && !c->blocked) {
+        c->unread = true;
+        conn_touch(c);
+    }
+    if (want_write && rsp_prod(c) - READ_ONCE(page->rsp_cons) < XENSTORE_RING_SIZE)
+        conn_touch(c);
 }
 
 static void ring_close(struct conn *c)

@@ -12,12 +12,13 @@ disk_64m() {
 	in_guest 10.77.0.10 '
 		set -e
 		dd if=/dev/urandom of=/tmp/seed bs=64k count=16 2>/dev/null
-		for i in 0 1 2 3 4 5 6 7; do cat /tmp/seed /tmp/seed /tmp/seed /tmp/seed /tmp/seed /tmp/seed /tmp/seed /tmp/seed; done |
-			tee /var/data | sha256sum >/tmp/written
+		seed_64_times() { for i in $(seq 64); do cat /tmp/seed; done; }
+		seed_64_times | sha256sum >/tmp/wanted
+		seed_64_times | dd of=/var/data bs=1M iflag=fullblock 2>/dev/null
 		sync
 		echo 3 >/proc/sys/vm/drop_caches
-		dd if=/var/data bs=1M 2>/tmp/dd | sha256sum >/tmp/read
-		cmp /tmp/written /tmp/read
+		dd if=/var/data bs=1M 2>/dev/null | sha256sum >/tmp/read
+		cmp /tmp/wanted /tmp/read
 		stat -c %s /var/data
 		cut -d" " -f1 /tmp/read' >/tmp/disk
 	cat /tmp/disk
