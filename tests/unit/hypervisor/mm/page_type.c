@@ -240,6 +240,40 @@ static void death_in_the_middle(void)
     }
 }
 
+/* A half-validated table that nobody goes on with (the guest changed its list): it can be anything
+ * again. */
+static void abandoned_in_the_middle(void)
+{
+    for (unsigned level = 1; level <= 4; level++) {
+        struct domain *d = begin();
+        struct tree t = make_tree(d);
+        struct mmuext_op op = {.cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = t.l4.m};
+        struct hypercall hc = {.arg = {(uint64_t)&op, 1, 0, SELF}};
+        mfn_t l1 = get(d);
+
+        for (unsigned i = 1; i < 8; i++)
+            raw(t.l4)[i] = pte_make(t.l3, RW);
+        fake_preempt_one_in = 1;
+        EQ(do_mmuext_op(&hc), -HC_RESTART);
+        EQ(do_mmuext_op(&hc), -HC_RESTART);
+        fake_preempt_one_in = level % 2;
+        EQ(frame_of(t.l4)->type & TYPE_PARTIAL, TYPE_PARTIAL);
+        AUDIT();
+        raw(l1)[0] = pte_make(t.l4, RW);
+        EQ(pin(1, l1), -EBUSY); /* not while it holds references */
+        /* The tree below it has nothing against beginning at another level. */
+        EQ(pin(level, t.l4), 0);
+        EQ(type_of(t.l4), FT_L1 + level - 1);
+        fake_preempt_one_in = 0;
+        CU_ASSERT(!(frame_of(t.l4)->type & TYPE_PARTIAL));
+        AUDIT();
+        EQ(pin(1, l1), -EBUSY);
+        EQ(unpin(t.l4), 0);
+        EQ(pin(1, l1), 0);
+        end(d);
+    }
+}
+
 /* 8: frames that are not the guest's: free, another's, the hypervisor's, devices. */
 static void foreign_frames(void)
 {
@@ -635,6 +669,7 @@ static const struct test tests[] = {
     {"shared tables", shared_tables},
     {"errors and preemption everywhere", errors_and_preemption_everywhere},
     {"death in the middle", death_in_the_middle},
+    {"abandoned in the middle", abandoned_in_the_middle},
     {"foreign frames", foreign_frames},
     {"dom0 may", dom0_may},
     {"giving back what is in use", giving_back_what_is_in_use},
