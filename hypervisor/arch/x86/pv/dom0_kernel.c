@@ -217,8 +217,8 @@ int dom0_build(struct domain *d)
 
         pr_err("dom0: cannot use the first module as its kernel: %s\n", err);
         if (!strcmp(format, "bzImage"))
-            pr_err("dom0: it is a bzImage: unpack it first, with `extract-vmlinux bzImage "
-                   ">vmlinux`\n");
+            pr_err("dom0: it is a bzImage: unpack it first, with `mullion unpack-kernel vmlinuz "
+                   "vmlinux`\n");
         else if (kernel->size >= 4 && memcmp((const void *)VA_MODULE, "\177ELF", 4))
             pr_err("dom0: its format is %s; an ELF file is needed\n", format);
     } else {
