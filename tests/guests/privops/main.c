@@ -259,9 +259,12 @@ static void test_breakpoint(void)
 static void test_tsc(void)
 {
     uint64_t a = rdtsc(), b = rdtsc();
-    uint32_t lo, hi, aux;
+    uint32_t lo, hi, aux, leaf = 0x80000001, ebx, ecx = 0, edx;
 
     CHECK(b >= a);
+    __asm__ volatile("ud2a; .ascii \"xen\"; cpuid" : "+a"(leaf), "=b"(ebx), "+c"(ecx), "=d"(edx));
+    if (!(edx & (1u << 27)))
+        return; /* no RDTSCP on this model */
     __asm__ volatile("rdtscp" : "=a"(lo), "=d"(hi), "=c"(aux));
     CHECK((((uint64_t)hi << 32) | lo) >= b);
 }
