@@ -89,7 +89,7 @@ def do_run(options):
     which = make_machine(options)
     with tempfile.TemporaryDirectory(prefix="lab-") as folder, \
             job.Running(which, Path(folder), "run", interactive=True) as vm:
-        say("  Ctrl-] stops the machine")
+        say("  Ctrl-\\ stops the machine")
         console.interact(vm)
 
 

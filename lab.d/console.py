@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""A person at a machine's serial console: keys go there, what it prints comes here. Ctrl-] leaves."""
+"""A person at a machine's serial console: keys go there, what it prints comes here. Ctrl-\\ leaves."""
 import os
 import select
 import sys
 import termios
 import tty
 
-LEAVE = b"\x1d"
+LEAVE = b"\x1c"  # not Ctrl-], which leaves a console inside this one (mullion console)
 
 
 def interact(vm):

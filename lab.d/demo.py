@@ -120,6 +120,6 @@ def _for_a_person(which):
             print("\n".join(show.text), flush=True)
             if status is None:
                 raise sh.LabError(vm.finish(1).blame())
-            say("\n  This is dom0's shell: `mullion list`, `mullion console web`, `poweroff -f`. Ctrl-] stops the machine.\n")
+            say("\n  This is dom0's shell: `mullion list`, `mullion console web`, `poweroff -f`. Ctrl-\\ stops the machine.\n")
             console.interact(vm)
     return 0 if status == "0" else 1
