@@ -37,10 +37,11 @@ document() {
 }
 
 # until_within SECONDS COMMAND…: try again until it succeeds. For what dom0 has no event for: a guest's own progress.
+# Each try has a shell of its own, so that a command which dies is tried again too.
 until_within() {
 	limit=$(($(ms) + $1 * 1000))
 	shift
-	until "$@" >/tmp/until.out 2>&1; do
+	until ("$@") >/tmp/until.out 2>&1; do
 		[ "$(ms)" -lt "$limit" ] || { cat /tmp/until.out; die "still not so after ${limit} ms of uptime: $*"; }
 		usleep 100000
 	done
@@ -84,6 +85,6 @@ same() { # same BEFORE AFTER
 	done
 }
 as_before() { # as_before SNAPSHOT: backends of a dead guest end by themselves, so this may take a moment
-	again() { (snapshot now && same "$1" now); } # its own shell: a difference is tried again, not the end of the test
+	again() { snapshot now && same "$1" now; }
 	until_within 30 again "$1"
 }
