@@ -72,7 +72,16 @@ def unit(report):
 
 
 def guest(name, peer):
+    """A test guest. On the peer it shows that the test is right, and Xen in TCG now and then fails by itself: so there a failure
+    must show three times; on Mullion once is enough."""
     def run(_):
+        for _ in range(3 if peer else 1):
+            wrong = once()
+            if wrong is None:
+                break
+        return wrong
+
+    def once():
         wrapper = os.environ.get("LAB_QEMU", "").split()[:-1]
         which = machine.Machine(peer=peer)
         command = [sys.executable, "-B", paths.TREE / "tests/guests/run.py", "--hypervisor", which.hypervisor(),

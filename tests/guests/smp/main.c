@@ -339,6 +339,8 @@ static void map_in_a_loop(void)
 static void test_promotion_race(void)
 {
     uint32_t before = jobs_done, pins = 0, both = 0;
+    uint64_t end =
+        time_ns() + 20000000000; /* the emulator may give one of the CPUs no time for long */
     mfn_t own;
     volatile pte_t *entry;
 
@@ -351,7 +353,7 @@ static void test_promotion_race(void)
     stage = 0;
     mapped_rounds = 0;
     REQUIRE(start_job(map_in_a_loop));
-    for (unsigned int i = 0; i < 2000; i++) {
+    for (unsigned int i = 0; i < 2000 || ((!pins || !mapped_rounds) && time_ns() < end); i++) {
         if (mmuext(MMUEXT_PIN_L1_TABLE, mfn_of(racer)) == 0) {
             pins++;
             both += (*entry & (PTE_P | PTE_RW)) == (PTE_P | PTE_RW);
