@@ -17,6 +17,7 @@ import machine
 import paths
 import sh
 import suite
+from bench import command as bench
 from progress import say, step
 
 MACHINE = {                           # option: what argparse is told about it
@@ -123,6 +124,11 @@ def do_test(options):
     return suite.run(fast=options.fast, only=options.only, peer=options.peer, at_once=options.at_once)
 
 
+def do_bench(options):
+    build.build()
+    return bench.bench(options)
+
+
 def parser():
     top = argparse.ArgumentParser(prog="./lab", description="Mullion's workshop: build, boot, show and test the whole machine.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -149,6 +155,11 @@ def parser():
     sub.add_argument("--peer", action="store_true", help="on Debian's Xen 4.17")
     sub.add_argument("--hv", metavar="PATH", help="on another hypervisor file")
     sub.add_argument("names", nargs="*", metavar="NAME")
+    sub = command("bench", do_bench, "measure ourselves beside Debian's Xen 4.17 (docs/performance.md)", False)
+    sub.add_argument("--rows", metavar="1-9,16", help="these rows only")
+    sub.add_argument("-o", "--output", choices=["text", "json"], default="text")
+    sub.add_argument("--against", metavar="FILE", help="an earlier bench.json: name what got more than 2 %% worse")
+    sub.add_argument("--keep", action="store_true", help="keep the figures and the chart in docs/figures")
     sub = command("script", do_script, "run a shell script in dom0 and exit with its status")
     sub.add_argument("--overlay", action="append", default=[], metavar="DIR", help="copied over dom0's root first")
     sub.add_argument("--file", action="append", default=[], help="a file that the script finds in /mnt")

@@ -15,6 +15,7 @@ import paths
 OVMF = "/usr/share/OVMF/OVMF_CODE.fd"
 HV_ARGS = "console=com1 com1=115200,8n1 dom0_mem=1G,max:1G"
 DOM0_ARGS = "console=hvc0 quiet"
+BARE_ARGS = "console=ttyS0 quiet"
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Machine:
     iso: str | None = None            # boot this CD instead of hypervisor, kernel and disks
     hv: str | None = None             # hypervisor file; None: ours
     peer: bool = False                # Debian's Xen 4.17 instead
+    bare: bool = False                # no hypervisor: dom0's kernel has the machine
     hv_append: str = ""
     kernel: str | None = None
     append: str = ""
@@ -59,6 +61,14 @@ class Machine:
             return drive + ["-device", f"virtio-blk-pci,drive=d{number}"]
         return drive + ["-device", f"ide-hd,drive=d{number},bus=sata.{number}"]
 
+    def _kernels(self):
+        kernel, ramdisk = self.kernel or kernels.vmlinux(kernels.DOM0), self.initrd or images.dom0_initrd()
+        append = f"{BARE_ARGS if self.bare else DOM0_ARGS} {self.append}".strip()
+        if self.bare:
+            return ["-kernel", str(kernel), "-append", append, "-initrd", str(ramdisk)]
+        module = f"{kernel} {append}".replace(",", ",,")
+        return ["-kernel", self.hypervisor(), "-append", f"{HV_ARGS} {self.hv_append}".strip(), "-initrd", f"{module},{ramdisk}"]
+
     def argv(self):
         args = shlex.split(os.environ.get("LAB_QEMU", "qemu-system-x86_64"))
         args += ["-accel", self.accel, "-machine", self.machine, "-cpu", self._cpu(), "-smp", str(self.smp),
@@ -70,11 +80,7 @@ class Machine:
         if self.iso:
             args += ["-cdrom", str(self.iso), "-boot", "d"]
         else:
-            kernel, append = self.kernel or kernels.vmlinux(kernels.DOM0), f"{DOM0_ARGS} {self.append}".strip()
-            ramdisk = self.initrd or images.dom0_initrd()
-            module = f"{kernel} {append}".replace(",", ",,")
-            args += ["-kernel", self.hypervisor(), "-append", f"{HV_ARGS} {self.hv_append}".strip(),
-                     "-initrd", f"{module},{ramdisk}"]
+            args += self._kernels()
         if self.disks and self.bus == "sata":
             args += ["-device", "ich9-ahci,id=sata"]
         for number, path in enumerate(self.disks):

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""The rows of the performance table, and the one rule by which each of their figures is judged.
+
+A row has one or more figures. A figure holds what was measured on each side: "ours", "peer", and for row 14 "bare" (the same
+kernel without a hypervisor). Rows 13, 17 to 22 and 24 have no instrument yet: they get a line here and one in measure.py.
+"""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    number: int
+    name: str
+    unit: str
+    goal: float                       # of the ratio; of the figure itself when `absolute`
+    how: str
+    absolute: bool = False
+    gap: bool = False                 # the ratio is (ours - bare) / (peer - bare)
+
+
+GUEST = "the bench guest as dom0; one TSC tick is one instruction"
+LINUX = "tests/bench/lmb.c as init in dom0, on both and on the bare machine"
+COUNT = "each executed instruction counted by address (tests/bench/count.c), exact"
+
+ROWS = [
+    Row(1, "null hypercall", "instructions", 0.30, GUEST),
+    Row(2, "multicall, each entry", "instructions", 0.25, GUEST),
+    Row(3, "system call bounce", "instructions", 0.25, GUEST),
+    Row(4, "exception bounce", "instructions", 0.30, GUEST),
+    Row(5, "PTE update in a batch, each", "instructions", 0.15, GUEST),
+    Row(6, "one PTE", "instructions", 0.25, GUEST),
+    Row(7, "pin and unpin an L1", "instructions", 0.15, GUEST),
+    Row(8, "page-table switch", "instructions", 0.35, GUEST),
+    Row(9, "event to oneself", "instructions", 0.35, GUEST),
+    Row(10, "event ping-pong between two domains", "instructions", 0.40, GUEST),
+    Row(11, "grant map and unmap", "instructions", 0.25, GUEST),
+    Row(12, "grant copy", "instructions", 0.25, GUEST),
+    Row(14, "Linux in dom0 against the bare machine", "instructions", 1 / 3, LINUX, gap=True),
+    Row(15, "dom0 boot, spent in the hypervisor", "instructions", 0.35, COUNT + ", from the kernel's first to init's first"),
+    Row(16, "hypervisor boot", "instructions", 0.10, COUNT + ", from the loader's jump to the kernel's first"),
+    Row(23, "hypervisor memory for each domain", "bytes", 0.25,
+        "the density guest as dom0: free memory lost to paused one-vCPU domains, less what they own"),
+    Row(25, "trusted code", "lines", 16000, "neither blank nor comment; the peer's x86 tree, not all of it built", absolute=True),
+]
+BY_NUMBER = {row.number: row for row in ROWS}
+
+
+def parse(text):
+    """"1-9,16" as a set of numbers; every number must be a row that there is."""
+    wanted = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or (last and not last.isdigit()):
+            raise ValueError(f"'{part}' is not a row or a range of rows")
+        span = range(int(first), int(last or first) + 1)
+        if not any(number in BY_NUMBER for number in span):
+            raise ValueError(f"there is no row {part}; there are {', '.join(map(str, BY_NUMBER))}")
+        wanted.update(number for number in span if number in BY_NUMBER)
+    return wanted
+
+
+def ratio(figure):
+    """Ours over the peer's, None where one is missing."""
+    ours, peer, bare = figure.get("ours"), figure.get("peer"), figure.get("bare")
+    if not BY_NUMBER[figure["row"]].gap:
+        return ours / peer if ours is not None and peer else None
+    if None in (ours, peer, bare) or peer <= bare:
+        return None
+    return (ours - bare) / (peer - bare)
+
+
+def met(figure):
+    """Whether the goal is met; None when it cannot be said."""
+    row, value = BY_NUMBER[figure["row"]], ratio(figure)
+    if row.absolute:
+        return figure["ours"] <= row.goal if figure.get("ours") is not None else None
+    return value <= row.goal if value is not None else None
