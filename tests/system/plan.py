@@ -19,6 +19,7 @@ import machine
 import paths
 import sh
 import suite
+from bench import ceilings
 
 HERE = paths.TREE / "tests/system"
 
@@ -150,6 +151,9 @@ def tests(*, fast, peer):
     images.peer_hypervisor()
     plan = [Test("unit", unit, counts=False)]
     plan += [guest(name, on_peer) for name in names for on_peer in ((True,) if peer else (False, True))]
+    if not peer:
+        plan += [Test("ceilings: what operations may cost", lambda _: ceilings.operations()),
+                 Test("ceilings: lines of trusted code", lambda _: ceilings.trusted_code())]
     plan += [demonstration(peer, first=True, **MATRIX[0])]
     if fast:
         return plan
