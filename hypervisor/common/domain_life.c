@@ -187,7 +187,9 @@ long domain_kill(struct domain *d)
         d->relinquish_step = KILL_EVENTS;
         /* fallthrough */
     case KILL_EVENTS:
-        evtchn_domain_close_all(d);
+        rc = evtchn_domain_close_all(d);
+        if (rc)
+            return rc;
         d->relinquish_step = KILL_GRANTS;
         /* fallthrough */
     case KILL_GRANTS:

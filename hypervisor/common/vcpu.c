@@ -32,17 +32,6 @@ void vcpu_info_unmap(struct vcpu *v, struct vcpu_info *info)
         unmap_frame((const void *)((uintptr_t)info & PAGE_MASK));
 }
 
-void vcpu_fold_events(struct vcpu *v, struct vcpu_info *info)
-{
-    uint64_t selectors;
-
-    if (!v->event_selectors)
-        return;
-    selectors = __atomic_exchange_n(&v->event_selectors, 0, __ATOMIC_SEQ_CST);
-    __atomic_fetch_or(&info->evtchn_pending_sel, selectors, __ATOMIC_SEQ_CST);
-    info->evtchn_upcall_pending = 1;
-}
-
 int vcpu_info_register(struct vcpu *v, mfn_t f, unsigned offset)
 {
     struct domain *d = v->domain;

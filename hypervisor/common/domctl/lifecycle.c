@@ -13,7 +13,6 @@
 
 #define DEFAULT_GRANT_FRAMES    64
 #define DEFAULT_MAPTRACK_FRAMES 1024
-#define MAX_PORT_2LEVEL         4095
 
 /* --- create
  * -------------------------------------------------------------------------------------------------------------------
@@ -49,7 +48,7 @@ long domctl_createdomain(struct domain *d, struct xen_domctl *op, struct hyperca
         .ssidref = c->ssidref,
         .flags = c->flags,
         .max_vcpus = c->max_vcpus,
-        .max_evtchn_port = MIN(c->max_evtchn_port, MAX_PORT_2LEVEL),
+        .max_evtchn_port = c->max_evtchn_port,
         .max_grant_frames = limit(c->max_grant_frames, DEFAULT_GRANT_FRAMES, 1024),
         .max_maptrack_frames = limit(c->max_maptrack_frames, DEFAULT_MAPTRACK_FRAMES, 4096),
     };

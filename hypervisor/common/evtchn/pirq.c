@@ -12,12 +12,12 @@
 
 void send_guest_pirq(struct domain *d, unsigned pirq)
 {
-    unsigned long flags = evtchn_lock(d);
+    struct cpu *c = events_enter();
     unsigned port = evtchn_pirq_port(d, pirq);
 
     if (port)
-        port_set_pending(d, port, port_find(d, port));
-    evtchn_unlock(d, flags);
+        port_set_pending(d, port, port_find(d, port), false);
+    events_leave(c);
 }
 
 unsigned evtchn_pirq_port(struct domain *d, unsigned pirq)
@@ -29,57 +29,44 @@ unsigned evtchn_pirq_port(struct domain *d, unsigned pirq)
 
 void pirq_port_set(struct domain *d, unsigned pirq, unsigned port)
 {
-    WRITE_ONCE(d->evtchn->pirq_port[pirq], port);
-}
-
-static int make_map(struct domain *d)
-{
-    uint32_t *map = hv_alloc(nr_pirqs() * sizeof(*map));
-    unsigned long flags;
-
-    if (!map)
-        return -ENOMEM;
-    flags = evtchn_lock(d);
-    if (!d->evtchn->pirq_port) {
-        __atomic_store_n(&d->evtchn->pirq_port, map, __ATOMIC_RELEASE);
-        map = NULL;
-    }
-    evtchn_unlock(d, flags);
-    hv_free(map);
-    return 0;
+    __atomic_store_n(&d->evtchn->pirq_port[pirq], port, __ATOMIC_RELEASE);
 }
 
 long evtchn_bind_pirq(struct evtchn_bind_pirq *op)
 {
     struct domain *d = current->domain;
+    struct evtchn_domain *ed = d->evtchn;
     unsigned pirq = op->pirq;
-    unsigned long flags;
     int port, rc;
 
     if (pirq >= nr_pirqs())
         return -EINVAL;
     if (!d->is_dom0)
         return -EPERM;
-    if ((!d->evtchn->pirq_port && make_map(d)) || port_room(d))
-        return -ENOMEM;
 
-    flags = evtchn_lock(d);
+    evtchn_lock(d);
+    if (!ed->pirq_port)
+        __atomic_store_n(&ed->pirq_port, hv_alloc(nr_pirqs() * sizeof(*ed->pirq_port)),
+                         __ATOMIC_RELEASE);
     port = evtchn_pirq_port(d, pirq) ? -EEXIST : port_alloc(d);
+    if (port > 0 && !ed->pirq_port) {
+        port_free(d, (unsigned)port);
+        port = -ENOMEM;
+    }
     if (port > 0) {
-        struct port *p = port_find(d, (unsigned)port);
-
         /* Usable before the interrupt is unmasked: its first edge must find it. Not closable yet.
          */
-        *p = (struct port){.state = EVTCHNSTAT_pirq, .reserved = true, .number = pirq};
+        port_bind(d, (unsigned)port,
+                  (struct port){.state = EVTCHNSTAT_pirq, .reserved = true, .number = pirq});
         pirq_port_set(d, pirq, (unsigned)port);
     }
-    evtchn_unlock(d, flags);
+    evtchn_unlock(d);
     if (port < 0)
         return port;
 
     rc = pirq_bind(d->vcpu[0], pirq, op->flags & BIND_PIRQ__WILL_SHARE);
 
-    flags = evtchn_lock(d);
+    evtchn_lock(d);
     if (rc) {
         pirq_port_set(d, pirq, 0);
         port_free(d, (unsigned)port);
@@ -87,6 +74,6 @@ long evtchn_bind_pirq(struct evtchn_bind_pirq *op)
         port_find(d, (unsigned)port)->reserved = false;
         op->port = (evtchn_port_t)port;
     }
-    evtchn_unlock(d, flags);
+    evtchn_unlock(d);
     return rc;
 }

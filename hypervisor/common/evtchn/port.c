@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of a domain's ports: pages of struct port in the hypervisor's heap, made as the guest
+ * The table of a domain's ports: buckets of struct port in the hypervisor's heap, made as the guest
  * binds more of them.
  *
- * Interface: port.h; evtchn_domain_init/close_all/destroy, evtchn_polling, evtchn_port_valid
- * (hv/evtchn.h). Invariant: pages are only added while the domain lives, so a port's address does
- * not change. Lock: port.h.
+ * Interface: port.h; evtchn_domain_init/close_all/destroy, evtchn_reset, evtchn_polling
+ * (hv/evtchn.h). Invariant: while a port is in use its address does not change; buckets go only
+ * when no port is bound. Ports from 4,096 on exist only while ed->fifo is set. Lock: port.h.
  */
 #include <hv/frame.h>
+#include <hv/hypercall.h>
 #include <hv/irq.h>
+#include <hv/sched.h>
 #include <hv/string.h>
 #include "port.h"
 
-#define TWO_LEVEL_PORTS 4096
-#define PORTS_AHEAD     16
+#define FEW_BUCKETS  (EVTCHN_2L_NR_CHANNELS / PORTS_PER_BUCKET)
+#define MANY_BUCKETS (EVTCHN_FIFO_NR_CHANNELS / PORTS_PER_BUCKET)
 
 struct evtchn_locked evtchn_lock_both(struct domain *a, struct domain *b)
 {
-    struct evtchn_locked l = {a->evtchn, a == b ? NULL : b->evtchn, 0};
+    struct evtchn_locked l = {a->evtchn, a == b ? NULL : b->evtchn};
 
     if (l.second && b->id < a->id) {
         l.first = b->evtchn;
         l.second = a->evtchn;
     }
-    l.flags = spin_lock_irqsave(&l.first->lock);
+    spin_lock(&l.first->lock);
     if (l.second)
         spin_lock(&l.second->lock);
     return l;
@@ -33,86 +35,121 @@ void evtchn_unlock_both(struct evtchn_locked l)
 {
     if (l.second)
         spin_unlock(&l.second->lock);
-    spin_unlock_irqrestore(&l.first->lock, l.flags);
+    spin_unlock(&l.first->lock);
 }
 
-struct port *port_find(struct domain *d, unsigned port)
+void events_quiesce(void)
 {
-    struct evtchn_domain *ed = d->evtchn;
-
-    if (port == 0 || port >= ed->nr_ports)
-        return NULL;
-    return &ed->pages[port / PORTS_PER_PAGE][port % PORTS_PER_PAGE];
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < nr_cpus; i++)
+        while (cpu_data[i] && __atomic_load_n(&cpu_data[i]->in_events, __ATOMIC_ACQUIRE))
+            cpu_relax();
 }
 
-bool evtchn_port_valid(struct domain *d, unsigned port)
+/* --- ports ----------------------------------------------------------------------------------- */
+
+static unsigned limit_now(const struct evtchn_domain *ed)
 {
-    return port != 0 && port < READ_ONCE(d->evtchn->nr_ports);
+    return ed->fifo || ed->limit < EVTCHN_2L_NR_CHANNELS ? ed->limit : EVTCHN_2L_NR_CHANNELS;
+}
+
+/* One bucket more; the array of buckets is made larger once, for domains with FIFO events. */
+static int grow(struct evtchn_domain *ed)
+{
+    unsigned n = ed->nr_ports / PORTS_PER_BUCKET;
+    struct port *bucket;
+
+    if (n == ed->capacity) {
+        struct port **old = ed->buckets, **more = hv_alloc(MANY_BUCKETS * sizeof(*more));
+
+        if (!more)
+            return -ENOMEM;
+        memcpy(more, old, n * sizeof(*more));
+        __atomic_store_n(&ed->buckets, more, __ATOMIC_RELEASE);
+        ed->capacity = MANY_BUCKETS;
+        events_quiesce();
+        hv_free(old);
+    }
+    bucket = hv_alloc(PORTS_PER_BUCKET * sizeof(*bucket));
+    if (!bucket)
+        return -ENOMEM;
+    ed->buckets[n] = bucket;
+    __atomic_store_n(&ed->nr_ports, ed->nr_ports + PORTS_PER_BUCKET, __ATOMIC_RELEASE);
+    return 0;
 }
 
 static int find_free(struct domain *d)
 {
     struct evtchn_domain *ed = d->evtchn;
+    unsigned end = MIN(ed->nr_ports, limit_now(ed));
+    bool lowest = true;
 
-    for (unsigned i = ed->first_free; i < ed->nr_ports; i++) {
+    for (unsigned i = ed->first_free; i < end; i++) {
         struct port *p = port_find(d, i);
 
-        if (p->state == EVTCHNSTAT_closed && !p->reserved)
+        if (p->state != EVTCHNSTAT_closed || p->reserved)
+            continue;
+        if (lowest)
+            ed->first_free = i;
+        lowest = false;
+        if (!ed->fifo || !fifo_busy(d, i))
             return (int)i;
     }
+    if (lowest)
+        ed->first_free = end;
     return -ENOSPC;
 }
 
-/*
- * Keep a few ports ahead of those that bind at the same moment: the heap has locks that are taken
- * with interrupts on, so it cannot be asked under ours.
- */
-int port_room(struct domain *d)
-{
-    struct evtchn_domain *ed = d->evtchn;
-    unsigned long flags;
-    struct port *page;
-
-    if (READ_ONCE(ed->nr_free) >= PORTS_AHEAD || READ_ONCE(ed->nr_ports) >= ed->limit)
-        return 0;
-    page = heap_alloc_pages(0);
-    if (!page)
-        return -ENOMEM;
-    flags = evtchn_lock(d);
-    if (ed->nr_free < PORTS_AHEAD && ed->nr_ports < ed->limit) {
-        unsigned more = (unsigned)MIN(PORTS_PER_PAGE, (size_t)(ed->limit - ed->nr_ports));
-
-        ed->pages[ed->nr_ports / PORTS_PER_PAGE] = page;
-        ed->nr_free += more;
-        __atomic_store_n(&ed->nr_ports, ed->nr_ports + more, __ATOMIC_RELEASE);
-        page = NULL;
-    }
-    evtchn_unlock(d, flags);
-    if (page)
-        heap_free_pages(page, 0);
-    return 0;
-}
-
-/* The lowest free port, as Xen gives it. */
 int port_alloc(struct domain *d)
 {
-    int port = find_free(d);
+    struct evtchn_domain *ed = d->evtchn;
+    int port;
 
-    if (port < 0)
-        return port;
-    d->evtchn->first_free = (unsigned)port + 1;
-    d->evtchn->nr_free--;
-    *port_find(d, (unsigned)port) = (struct port){.reserved = true};
+    if (d->dying)
+        return -EINVAL;
+    port = find_free(d);
+    if (port < 0) {
+        unsigned next = ed->nr_ports;
+
+        if (next >= limit_now(ed))
+            return -ENOSPC;
+        if (grow(ed))
+            return -ENOMEM;
+        port = (int)next;
+    }
+    port_find(d, (unsigned)port)->reserved = true;
+    ed->nr_active++;
     return port;
+}
+
+void port_bind(struct domain *d, unsigned port, struct port as)
+{
+    struct port *p = port_find(d, port);
+
+    p->vcpu = as.vcpu;
+    p->remote_domid = as.remote_domid;
+    p->number = as.number;
+    p->remote = as.remote;
+    p->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+    p->reserved = as.reserved;
+    __atomic_store_n(&p->state, as.state, __ATOMIC_RELEASE);
 }
 
 void port_free(struct domain *d, unsigned port)
 {
-    *port_find(d, port) = (struct port){.state = EVTCHNSTAT_closed};
-    d->evtchn->nr_free++;
+    struct port *p = port_find(d, port);
+
+    WRITE_ONCE(p->state, EVTCHNSTAT_closed);
+    events_quiesce();
+    port_clear_pending(d, port, p);
+    p->vcpu = 0;
+    p->reserved = false;
+    d->evtchn->nr_active--;
     if (port < d->evtchn->first_free)
         d->evtchn->first_free = port;
 }
+
+/* --- polling --------------------------------------------------------------------------------- */
 
 void evtchn_polling(struct vcpu *v, bool on)
 {
@@ -124,6 +161,19 @@ void evtchn_polling(struct vcpu *v, bool on)
         v->domain->evtchn->pollers--;
 }
 
+/* Wake whoever polls this port, or several ports that may include it. */
+void wake_pollers(struct domain *d, unsigned port)
+{
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        struct vcpu *v = d->vcpu[i];
+
+        if (v && v->polling && (v->poll_port == 0 || v->poll_port == port))
+            vcpu_unblock(v);
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
 int evtchn_domain_init(struct domain *d, unsigned max_port)
 {
     struct evtchn_domain *ed = hv_alloc(sizeof(*ed));
@@ -131,36 +181,98 @@ int evtchn_domain_init(struct domain *d, unsigned max_port)
     if (!ed)
         return -ENOMEM;
     spin_lock_init(&ed->lock);
-    ed->limit = max_port >= TWO_LEVEL_PORTS - 1 ? TWO_LEVEL_PORTS : max_port + 1;
-    ed->nr_pages_max = (unsigned)((ed->limit + PORTS_PER_PAGE - 1) / PORTS_PER_PAGE);
-    ed->first_free = 1; /* port 0 is nobody's */
-    ed->pages = hv_alloc(ed->nr_pages_max * sizeof(*ed->pages));
-    if (ed->pages)
-        ed->pages[0] = heap_alloc_pages(0);
+    ed->limit = max_port >= EVTCHN_FIFO_NR_CHANNELS ? EVTCHN_FIFO_NR_CHANNELS : max_port + 1;
+    ed->capacity = FEW_BUCKETS;
+    ed->buckets = hv_alloc(FEW_BUCKETS * sizeof(*ed->buckets));
     d->evtchn = ed;
-    if (!ed->pages || !ed->pages[0]) {
+    if (!ed->buckets || grow(ed)) {
         evtchn_domain_destroy(d);
         return -ENOMEM;
     }
-    ed->nr_ports = (unsigned)MIN(PORTS_PER_PAGE, (size_t)ed->limit);
-    ed->nr_free = ed->nr_ports - 1;
+    port_find(d, 0)->reserved = true; /* nobody's, for ever */
+    ed->first_free = 1;
     return 0;
 }
 
-void evtchn_domain_close_all(struct domain *d)
+/* Close from *next on; what comes in behind it stays. */
+static long close_from(struct domain *d, unsigned *next)
 {
-    for (unsigned i = 1; i < d->evtchn->nr_ports; i++)
+    struct evtchn_domain *ed = d->evtchn;
+
+    for (unsigned i = *next; i < READ_ONCE(ed->nr_ports) && READ_ONCE(ed->nr_active); i++) {
         port_close(d, i);
+        if (i % PORTS_PER_BUCKET == 0 && preempt_needed()) {
+            *next = i + 1;
+            return -HC_RESTART;
+        }
+    }
+    return 0;
+}
+
+long evtchn_domain_close_all(struct domain *d)
+{
+    long rc;
+
+    evtchn_lock(d); /* whoever binds in it from now on sees that it is dying */
+    evtchn_unlock(d);
+    rc = close_from(d, &d->evtchn->kill_next);
+    if (rc)
+        return rc;
+    evtchn_lock(d);
+    fifo_destroy(d);
+    evtchn_unlock(d);
+    return 0;
+}
+
+/* Ports that only FIFO events can have are given back; the others stay, as Xen's do. */
+static void shrink(struct evtchn_domain *ed)
+{
+    unsigned was = ed->nr_ports / PORTS_PER_BUCKET;
+
+    if (was <= FEW_BUCKETS)
+        return;
+    ed->nr_ports = EVTCHN_2L_NR_CHANNELS;
+    ed->first_free = 1;
+    events_quiesce();
+    for (unsigned i = FEW_BUCKETS; i < was; i++)
+        hv_free(ed->buckets[i]);
+}
+
+long evtchn_reset(struct domain *d, bool goes_on)
+{
+    struct evtchn_domain *ed = d->evtchn;
+    long rc;
+
+    if (d != current->domain && !domain_is_paused(d))
+        return -EINVAL;
+    evtchn_lock(d);
+    rc = (ed->reset_next != 0) == goes_on ? 0 : -EBUSY;
+    if (!rc && !goes_on)
+        ed->reset_next = 1;
+    evtchn_unlock(d);
+    if (rc)
+        return rc;
+    rc = close_from(d, &ed->reset_next);
+    if (rc)
+        return rc;
+    evtchn_lock(d);
+    ed->reset_next = 0;
+    rc = ed->nr_active ? -EAGAIN : 0; /* somebody bound behind our back */
+    if (!rc && ed->fifo) {
+        fifo_destroy(d);
+        shrink(ed);
+    }
+    evtchn_unlock(d);
+    return rc;
 }
 
 void evtchn_domain_destroy(struct domain *d)
 {
     struct evtchn_domain *ed = d->evtchn;
 
-    for (unsigned i = 0; ed->pages && i < ed->nr_pages_max; i++)
-        if (ed->pages[i])
-            heap_free_pages(ed->pages[i], 0);
-    hv_free(ed->pages);
+    for (unsigned i = 0; i < ed->nr_ports / PORTS_PER_BUCKET; i++)
+        hv_free(ed->buckets[i]);
+    hv_free(ed->buckets);
     hv_free(ed->pirq_port);
     hv_free(ed);
     d->evtchn = NULL;

@@ -2,14 +2,28 @@
 /*
  * Inside event channels: the table of ports.
  *
- * ops.c        EVTCHNOP_*: bind, close, send, status …
+ * bind.c       making and closing ports: alloc_unbound, bind_interdomain, bind_ipi, close
+ * ops.c        the table of EVTCHNOP_*; send, status, bind_vcpu, reset …
  * port.c       the table: finding, allocating, freeing ports; polling; the end of a domain
  * two_level.c  how a pending port reaches the guest: bits in shared_info, selectors in vcpu_info
+ * fifo.c       the same in the FIFO ABI: words and queues in frames of the guest's
  * virq.c, pirq.c  ports bound to virtual and physical interrupts
  *
- * Lock: ed->lock (irqsave), that is d->evtchn_lock of hv/lock.h. A port bound to another domain's
- * is changed only with both locks held, lower domid first; so whoever holds one of them knows that
- * the peer, and the peer's domain, stay.
+ * Lock: ed->lock, that is d->evtchn_lock of hv/lock.h, guards every change of a domain's ports. A
+ * port bound to another domain's is changed only with both locks held, lower domid first.
+ *
+ * Senders take no lock, for they are many and some are interrupt handlers. They stand in a
+ * *section* (events_enter … events_leave, counted on their CPU), which holds no port still but
+ * keeps alive what they saw. The rule for whoever changes a port that senders may look at:
+ *   1. write `state` (or virq_port, pirq_port, ed->fifo: whatever led senders there) so that no
+ *      sender that comes now goes on;
+ *   2. events_quiesce(): wait until every CPU has been outside of a section;
+ *   3. only then clear the pending bit, change the other fields, free the memory, or give the port
+ *      to somebody else.
+ * To bind, the fields are written first and `state` last. A sender's full barrier in events_enter
+ * and the changer's in events_quiesce make that one of them sees the other. No section waits for
+ * ed->lock and nobody waits for sections while holding a lock that is taken inside one (fifo->lock,
+ * runqueue locks), so the wait ends.
  */
 #ifndef EVTCHN_PORT_H
 #define EVTCHN_PORT_H
@@ -18,65 +32,153 @@
 #include <hv/errno.h>
 #include <hv/evtchn.h>
 #include <hv/lock.h>
+#include <hv/sched.h>
+#include <hv/vcpu.h>
+#include <asm/cpu.h>
 #include <xen/event_channel.h>
 
-#define PORTS_PER_PAGE (PAGE_SIZE / sizeof(struct port))
+#define PORTS_PER_BUCKET 64 /* as Xen's: it shows in which ports have a status */
 
 struct port {
-    uint8_t state;         /* EVTCHNSTAT_* */
-    bool reserved;         /* being set up or torn down without the lock: not free, not usable */
-    uint16_t vcpu;         /* whom it notifies */
-    domid_t remote_domid;  /* unbound: who may bind */
+    uint8_t state;        /* EVTCHNSTAT_* */
+    bool reserved;        /* being set up or torn down without the lock: not free, not usable */
+    uint16_t vcpu;        /* whom it notifies */
+    domid_t remote_domid; /* unbound: who may bind */
+    /* FIFO (fifo.c) */
+    uint8_t priority;
+    uint8_t last_priority; /* the queue that it was last put into; fifo->lock */
+    uint16_t last_vcpu;
+    bool raised;           /* sent, and its word in the array does not say so yet */
+    bool waiting;          /* on a vCPU's list: `next` is in use */
+    uint32_t next;         /* the next port on that list */
     uint32_t number;       /* interdomain: the peer's port; virq: which; pirq: which */
     struct domain *remote; /* interdomain */
 };
+_Static_assert(sizeof(struct port) == 32, "a bucket is 2 KiB");
+
+struct fifo;
 
 struct evtchn_domain { /* d->evtchn */
     spinlock_t lock;
-    unsigned nr_ports;        /* room in the table */
-    unsigned limit;           /* ports are below it */
+    unsigned nr_ports;        /* there are ports below it; grows by buckets */
+    unsigned limit;           /* ports may be below it: max_evtchn_port + 1 */
     unsigned first_free;      /* no port below it is free */
-    unsigned nr_free;         /* of the table's room */
+    unsigned nr_active;       /* neither closed nor port 0 */
+    unsigned capacity;        /* of buckets[] */
     _Atomic unsigned pollers; /* vCPUs in SCHEDOP_poll */
-    struct port **pages;
-    unsigned nr_pages_max;
+    unsigned reset_next;      /* EVTCHNOP_reset under way goes on here; 0: none */
+    unsigned kill_next;       /* evtchn_domain_close_all goes on here */
+    struct port **buckets;
+    struct fifo *fifo;   /* NULL: the 2-level ABI */
     uint32_t *pirq_port; /* [nr_pirqs()]; NULL until one is bound */
 };
 
+/* --- locks and sections ---------------------------------------------------------------------- */
+
 struct evtchn_locked { /* two domains' locks, or one twice */
     struct evtchn_domain *first, *second;
-    unsigned long flags;
 };
 struct evtchn_locked evtchn_lock_both(struct domain *a, struct domain *b);
 void evtchn_unlock_both(struct evtchn_locked l);
 
-static inline unsigned long evtchn_lock(struct domain *d)
+static inline void evtchn_lock(struct domain *d)
 {
-    return spin_lock_irqsave(&d->evtchn->lock);
+    spin_lock(&d->evtchn->lock);
 }
-static inline void evtchn_unlock(struct domain *d, unsigned long flags)
+static inline void evtchn_unlock(struct domain *d)
 {
-    spin_unlock_irqrestore(&d->evtchn->lock, flags);
+    spin_unlock(&d->evtchn->lock);
 }
 
-/* With d's lock. NULL: not in the table. */
-struct port *port_find(struct domain *d, unsigned port);
-/* Without the lock, before port_alloc: make the table longer if it is nearly full. -ENOMEM */
-int port_room(struct domain *d);
-/* With d's lock. A free port, reserved for the caller; or -ENOSPC. */
+static inline struct cpu *events_enter(void)
+{
+    struct cpu *c = this_cpu();
+
+    __atomic_fetch_add(&c->in_events, 1, __ATOMIC_SEQ_CST);
+    return c;
+}
+static inline void events_leave(struct cpu *c)
+{
+    /* Interrupt handlers on this CPU leave it as they found it, so no atomic addition is needed. */
+    __atomic_store_n(&c->in_events, c->in_events - 1, __ATOMIC_RELEASE);
+}
+void events_quiesce(void);
+
+/* --- the table ------------------------------------------------------------------------------- */
+
+/* With d's lock, or in a section. NULL: not in the table. */
+static inline struct port *port_find(struct domain *d, unsigned port)
+{
+    struct evtchn_domain *ed = d->evtchn;
+
+    if (port >= __atomic_load_n(&ed->nr_ports, __ATOMIC_ACQUIRE))
+        return NULL;
+    return &READ_ONCE(ed->buckets)[port / PORTS_PER_BUCKET][port % PORTS_PER_BUCKET];
+}
+/* With d's lock. The lowest free port, reserved for the caller; -EINVAL (dying), -ENOSPC, -ENOMEM.
+ */
 int port_alloc(struct domain *d);
+/* With d's lock: a reserved port becomes what `as` says (state, vcpu, remote …). */
+void port_bind(struct domain *d, unsigned port, struct port as);
+/* With d's lock: what senders no longer find is free again. Quiesces. */
 void port_free(struct domain *d, unsigned port);
-
-/* two_level.c: mark pending (and notify p->vcpu), with the lock of d or of its peer. */
-void port_set_pending(struct domain *d, unsigned port, const struct port *p);
-void port_clear_pending(struct domain *d, unsigned port);
-
 /* Close a port of d, whatever it is. No lock held. -EINVAL */
 int port_close(struct domain *d, unsigned port);
 
+/* --- pending (two_level.c) ------------------------------------------------------------------- */
+
+/*
+ * Make a port pending and notify p->vcpu; in a section, or with the port's lock held. `here`: by
+ * the domain itself in a hypercall of its own, so its frames may be touched.
+ */
+void port_set_pending(struct domain *d, unsigned port, struct port *p, bool here);
+/* With d's lock, not from an interrupt. */
+void port_clear_pending(struct domain *d, unsigned port, struct port *p);
+/* Leave v something to find on its way to the guest (event_selectors), and make it look. */
+static inline void port_notify(struct vcpu *v, uint64_t selectors)
+{
+    __atomic_fetch_or(&v->event_selectors, selectors, __ATOMIC_SEQ_CST);
+    /* This CPU's own vCPU looks when it leaves; only while it goes to sleep it must be told. */
+    if (v != current || v->blocked)
+        vcpu_kick(v);
+}
+void wake_pollers(struct domain *d, unsigned port);
+
+/* --- FIFO (fifo.c) --------------------------------------------------------------------------- */
+
+/* v->event_selectors, while the domain uses FIFO events */
+#define FIFO_UPCALL  1UL /* a queue became ready */
+#define FIFO_WAITING 2UL /* ports wait on v->event_list */
+
+/* Leave the port to its vCPU, or, `here`, put it into its queue; in a section. raise: it was sent.
+ */
+void fifo_notify(struct domain *d, unsigned port, struct port *p, bool raise, bool here);
+/* Put what waits for v into the queues. v's domain is current's. */
+void fifo_fold(struct vcpu *v);
+bool fifo_pending(struct domain *d, unsigned port, struct port *p);
+void fifo_unmask(struct domain *d, unsigned port, struct port *p);
+void fifo_clear_pending(struct domain *d, unsigned port, struct port *p);
+/* Is the port's word still in one of the guest's queues? With d's lock. */
+bool fifo_busy(struct domain *d, unsigned port);
+long fifo_init_control(struct evtchn_init_control *op);
+long fifo_expand_array(const struct evtchn_expand_array *op);
+/* Back to 2-level; with d's lock. */
+void fifo_destroy(struct domain *d);
+
+long evtchn_alloc_unbound_op(struct evtchn_alloc_unbound *op);
+long evtchn_bind_interdomain(struct evtchn_bind_interdomain *op);
+long evtchn_bind_ipi(struct evtchn_bind_ipi *op);
 long evtchn_bind_virq(struct evtchn_bind_virq *op);
 long evtchn_bind_pirq(struct evtchn_bind_pirq *op);
 bool virq_is_global(unsigned virq);
 void pirq_port_set(struct domain *d, unsigned pirq, unsigned port);
+
+/* The domain that an operation names, with a reference; NULL: none that has ports (-ESRCH). */
+struct domain *evtchn_target(domid_t id);
+/* May current's domain do this to d? */
+static inline bool evtchn_may(const struct domain *d)
+{
+    return d == current->domain || current->domain->is_dom0;
+}
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two-level event ABI: a pending and a mask bit for each port in shared_info, and in each
- * vCPU's vcpu_info a selector bit for each word of pending bits, and one byte that says "look".
+ * Pending ports, in either ABI, and the two-level one whole: a pending and a mask bit for each port
+ * in shared_info, and in each vCPU's vcpu_info a selector bit for each word of pending bits, and
+ * one byte that says "look".
  *
- * Interface: port_set_pending, port_clear_pending (port.h); evtchn_port_pending, evtchn_unmask,
- * vcpu_event_pending (hv/evtchn.h). shared_info is a heap page, reachable from any context.
- * vcpu_info may be in a guest frame, so the selector is left in v->event_selectors for the vCPU to
- * fold in when it next returns to its guest (hv/vcpu.h).
+ * Interface: port_set_pending, port_clear_pending (port.h); evtchn_port_poll, evtchn_unmask,
+ * vcpu_event_pending, vcpu_fold_events (hv/evtchn.h, hv/vcpu.h). shared_info is a heap page,
+ * reachable from any context. vcpu_info may be in a guest frame, so the selector is left in
+ * v->event_selectors for the vCPU to fold in when it next returns to its guest.
  */
 #include <hv/sched.h>
 #include "port.h"
@@ -28,66 +29,96 @@ static bool test(const xen_ulong_t *words, unsigned bit)
     return (READ_ONCE(words[bit / 64]) >> (bit % 64)) & 1;
 }
 
-static void notify(struct domain *d, unsigned vcpu, unsigned port)
+static void notify(struct domain *d, const struct port *p, unsigned port)
 {
-    struct vcpu *v = d->vcpu && vcpu < d->max_vcpus ? d->vcpu[vcpu] : NULL;
+    struct vcpu *v = d->vcpu[READ_ONCE(p->vcpu)];
 
-    if (!v)
-        return; /* no vCPUs yet: the first to look finds the pending bit */
-    __atomic_fetch_or(&v->event_selectors, 1UL << (port / 64), __ATOMIC_SEQ_CST);
-    vcpu_kick(v);
+    if (v) /* no vCPUs yet: the first to look finds the pending bit */
+        port_notify(v, 1UL << (port / 64));
 }
 
-/* Wake whoever polls this port, or several ports that may include it. */
-static void wake_pollers(struct domain *d, unsigned port)
-{
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        struct vcpu *v = d->vcpu[i];
-
-        if (v && v->polling && (v->poll_port == 0 || v->poll_port == port))
-            vcpu_unblock(v);
-    }
-}
-
-void port_set_pending(struct domain *d, unsigned port, const struct port *p)
+void port_set_pending(struct domain *d, unsigned port, struct port *p, bool here)
 {
     struct shared_info *s = d->shared_info;
 
+    if (READ_ONCE(d->evtchn->fifo)) {
+        fifo_notify(d, port, p, true, here);
+        return;
+    }
     if (test_and_set(s->evtchn_pending, port))
         return;
     if (!test(s->evtchn_mask, port))
-        notify(d, READ_ONCE(p->vcpu), port);
+        notify(d, p, port);
     if (d->evtchn->pollers)
         wake_pollers(d, port);
 }
 
-void port_clear_pending(struct domain *d, unsigned port)
+void port_clear_pending(struct domain *d, unsigned port, struct port *p)
 {
-    test_and_clear(d->shared_info->evtchn_pending, port);
+    if (d->evtchn->fifo)
+        fifo_clear_pending(d, port, p);
+    else
+        test_and_clear(d->shared_info->evtchn_pending, port);
 }
 
-bool evtchn_port_pending(struct domain *d, unsigned port)
+int evtchn_port_poll(struct domain *d, unsigned port)
 {
-    return port < EVTCHN_2L_NR_CHANNELS && test(d->shared_info->evtchn_pending, port);
+    struct cpu *c = events_enter();
+    struct port *p = port_find(d, port);
+    int rc = -EINVAL;
+
+    if (p && READ_ONCE(p->state) != EVTCHNSTAT_closed && !p->reserved)
+        rc = READ_ONCE(d->evtchn->fifo) ? fifo_pending(d, port, p)
+                                        : test(d->shared_info->evtchn_pending, port);
+    events_leave(c);
+    return rc;
 }
 
+/* A port that is not in use has nothing to unmask; that is no error. */
 int evtchn_unmask(struct domain *d, unsigned port)
 {
-    unsigned long flags = evtchn_lock(d);
+    struct cpu *c = events_enter();
     struct port *p = port_find(d, port);
 
-    if (p && test_and_clear(d->shared_info->evtchn_mask, port) && evtchn_port_pending(d, port))
-        notify(d, p->vcpu, port);
-    evtchn_unlock(d, flags);
+    if (p && READ_ONCE(p->state) != EVTCHNSTAT_closed) {
+        if (READ_ONCE(d->evtchn->fifo))
+            fifo_unmask(d, port, p);
+        else if (test_and_clear(d->shared_info->evtchn_mask, port) &&
+                 test(d->shared_info->evtchn_pending, port))
+            notify(d, p, port);
+    }
+    events_leave(c);
     return p ? 0 : -EINVAL;
+}
+
+/* --- the vCPU's side ------------------------------------------------------------------------- */
+
+void vcpu_fold_events(struct vcpu *v, struct vcpu_info *info)
+{
+    uint64_t selectors;
+
+    if (!v->event_selectors)
+        return;
+    selectors = __atomic_exchange_n(&v->event_selectors, 0, __ATOMIC_SEQ_CST);
+    if (READ_ONCE(v->domain->evtchn->fifo)) {
+        if (selectors & FIFO_WAITING)
+            fifo_fold(v); /* may find that its own queue became ready */
+        selectors |= __atomic_fetch_and(&v->event_selectors, ~FIFO_UPCALL, __ATOMIC_SEQ_CST);
+        if (!(selectors & FIFO_UPCALL))
+            return;
+    } else {
+        __atomic_fetch_or(&info->evtchn_pending_sel, selectors, __ATOMIC_SEQ_CST);
+    }
+    info->evtchn_upcall_pending = 1;
 }
 
 bool vcpu_event_pending(struct vcpu *v)
 {
     struct vcpu_info *info = vcpu_info_map(v);
-    bool due = (v->event_selectors || READ_ONCE(info->evtchn_upcall_pending)) &&
-               !READ_ONCE(info->evtchn_upcall_mask);
+    bool due;
 
+    vcpu_fold_events(v, info);
+    due = READ_ONCE(info->evtchn_upcall_pending) && !READ_ONCE(info->evtchn_upcall_mask);
     vcpu_info_unmap(v, info);
     return due;
 }

@@ -4,7 +4,8 @@
  * that are bound on vCPU 0.
  *
  * Interface: send_guest_vcpu_virq, send_guest_global_virq, send_dom0_virq (hv/evtchn.h): any
- * context, interrupts included. Lock: d's evtchn lock guards v->virq_port.
+ * context, interrupts included. v->virq_port changes with d's evtchn lock, and is read in sections
+ * (port.h).
  */
 #include "port.h"
 
@@ -16,16 +17,16 @@ bool virq_is_global(unsigned virq)
 static void raise(struct vcpu *v, unsigned virq)
 {
     struct domain *d = v->domain;
-    unsigned long flags;
+    struct cpu *c;
     unsigned port;
 
-    if (!READ_ONCE(v->virq_port[virq])) /* not bound: the common case for most, without the lock */
+    if (!READ_ONCE(v->virq_port[virq])) /* not bound: the common case for most */
         return;
-    flags = evtchn_lock(d);
-    port = v->virq_port[virq];
+    c = events_enter();
+    port = READ_ONCE(v->virq_port[virq]);
     if (port)
-        port_set_pending(d, port, port_find(d, port));
-    evtchn_unlock(d, flags);
+        port_set_pending(d, port, port_find(d, port), false);
+    events_leave(c);
 }
 
 void send_guest_vcpu_virq(struct vcpu *v, unsigned virq)
@@ -47,7 +48,6 @@ void send_dom0_virq(unsigned virq)
 long evtchn_bind_virq(struct evtchn_bind_virq *op)
 {
     struct domain *d = current->domain;
-    unsigned long flags;
     struct vcpu *v;
     int port;
 
@@ -57,18 +57,17 @@ long evtchn_bind_virq(struct evtchn_bind_virq *op)
         return -EINVAL;
     if (op->vcpu >= d->max_vcpus || !d->vcpu[op->vcpu])
         return -ENOENT;
-    if (port_room(d))
-        return -ENOMEM;
     v = d->vcpu[op->vcpu];
 
-    flags = evtchn_lock(d);
+    evtchn_lock(d);
     port = v->virq_port[op->virq] ? -EEXIST : port_alloc(d);
     if (port > 0) {
-        *port_find(d, (unsigned)port) =
-            (struct port){.state = EVTCHNSTAT_virq, .vcpu = (uint16_t)op->vcpu, .number = op->virq};
-        v->virq_port[op->virq] = (unsigned)port;
+        port_bind(d, (unsigned)port,
+                  (struct port){
+                      .state = EVTCHNSTAT_virq, .vcpu = (uint16_t)op->vcpu, .number = op->virq});
+        __atomic_store_n(&v->virq_port[op->virq], (unsigned)port, __ATOMIC_RELEASE);
         op->port = (evtchn_port_t)port;
     }
-    evtchn_unlock(d, flags);
+    evtchn_unlock(d);
     return port < 0 ? port : 0;
 }

@@ -80,14 +80,14 @@ static long op_remote_shutdown(uint64_t arg)
     return 0;
 }
 
-/* Any port pending already: 1; none: 0; a port that cannot be: -EINVAL. */
+/* Any port pending already: 1; none: 0; a port not in use: -EINVAL. */
 static int look_at_ports(struct domain *d, const evtchn_port_t *ports, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        if (!evtchn_port_valid(d, ports[i]))
-            return -EINVAL;
-        if (evtchn_port_pending(d, ports[i]))
-            return 1;
+        int rc = evtchn_port_poll(d, ports[i]);
+
+        if (rc)
+            return rc;
     }
     return 0;
 }

@@ -2,8 +2,8 @@
 /*
  * Event channels: ports of a domain, bound to another domain's port, a VIRQ, an IPI or a physical interrupt.
  *
- * Lock: d->evtchn_lock of the port's owner; two domains: lower domid first. Sending to a bound port takes only the
- * destination-side state it needs, and may be done from interrupt context for PIRQs and VIRQs (so evtchn_lock is irqsave).
+ * Lock: d->evtchn_lock of the port's owner; two domains: lower domid first. Sending takes no lock (common/evtchn/port.h
+ * says why that is right), so that PIRQs and VIRQs may be sent by interrupt handlers.
  */
 #ifndef HV_EVTCHN_H
 #define HV_EVTCHN_H
@@ -11,8 +11,10 @@
 #include <hv/types.h>
 #include <hv/vcpu.h>
 
-int evtchn_domain_init(struct domain *d, unsigned max_port);
-void evtchn_domain_close_all(struct domain *d);  /* on dying */
+int evtchn_domain_init(struct domain *d, unsigned max_port); /* max_port: inclusive */
+long evtchn_domain_close_all(struct domain *d);  /* on dying; -HC_RESTART */
+/* EVTCHNOP_reset. -EINVAL: another's that is not paused; -EBUSY: one is (or, goes_on, none is) under way; -HC_RESTART. */
+long evtchn_reset(struct domain *d, bool goes_on);
 void evtchn_domain_destroy(struct domain *d);    /* last reference gone */
 
 void send_guest_vcpu_virq(struct vcpu *v, unsigned virq);
@@ -30,9 +32,7 @@ unsigned evtchn_pirq_port(struct domain *d, unsigned pirq);
 int evtchn_alloc_unbound(struct domain *d, domid_t remote);
 /* The vCPU starts or stops polling: senders look at every port only for domains that have a poller. */
 void evtchn_polling(struct vcpu *v, bool on);
-/* May this number be a port of d at all? (SCHEDOP_poll) */
-bool evtchn_port_valid(struct domain *d, unsigned port);
-/* Is a given port pending, for SCHEDOP_poll? */
-bool evtchn_port_pending(struct domain *d, unsigned port);
+/* SCHEDOP_poll, own domain: 1: the port is pending; 0; -EINVAL: no port in use. */
+int evtchn_port_poll(struct domain *d, unsigned port);
 
 #endif

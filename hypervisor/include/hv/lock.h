@@ -11,6 +11,7 @@
  *   3  d->lock                lifecycle of one domain: vCPU creation, shutdown code, max_pages
  *   4  d->grant->lock         grant table of one domain (two domains: lower domid first)
  *   5  d->evtchn_lock         event ports of one domain (two domains: lower domid first)
+ *  5a  fifo->lock            FIFO event queues of one domain; taken in sections of evtchn/port.h
  *   6  d->mmu_lock            page-table edits by one domain
  *   7  d->page_lock           list and count of a domain's frames
  *   8  heap locks             page allocator, hypervisor heap

@@ -46,10 +46,13 @@ struct vcpu {
     bool runstate_stale;            /* the guest's copy at runstate_guest wants an update */
     /*
      * Selector words of newly pending ports, waiting for the vCPU to fold them into its vcpu_info on its way to the
-     * guest: so nobody but the vCPU itself ever touches its vcpu_info, which may be in a frame of the guest's.
+     * guest: so nobody but the vCPU itself ever touches its vcpu_info, which may be in a frame of the guest's. With FIFO
+     * events: two flags, and the list of ports that wait to be put into its queues (evtchn/fifo.c). Not 0: there is
+     * something for vcpu_fold_events() to do.
      */
     _Atomic uint64_t event_selectors;
-    unsigned virq_port[24];         /* VIRQ_* → port, 0: unbound (d->evtchn_lock); global VIRQs on vCPU 0 */
+    _Atomic uint32_t event_list;
+    unsigned virq_port[24];         /* VIRQ_* → port, 0: unbound (evtchn/virq.c); global VIRQs on vCPU 0 */
 
     struct arch_vcpu arch;          /* asm/domain.h */
 };
@@ -67,7 +70,7 @@ int arch_domain_create(struct domain *d);
 long arch_domain_relinquish(struct domain *d); /* drops CR3s, GDTs, then frames; -HC_RESTART */
 void arch_domain_destroy(struct domain *d);
 
-/* Its own state is read only when it cannot be seen half-way: fold event_selectors into its vcpu_info. Own vCPU. */
+/* Fold event_selectors into its vcpu_info (evtchn/two_level.c). Own vCPU. */
 void vcpu_fold_events(struct vcpu *v, struct vcpu_info *info);
 /* Write the guest's copy of the runstate if it is stale; own vCPU, in guest kernel mode (its page tables). */
 void vcpu_runstate_publish(struct vcpu *v);

@@ -130,7 +130,7 @@ static void check_modules(void)
 static void start_dom0(void)
 {
     struct domain_config cfg = {.is_dom0 = true,
-                                .max_evtchn_port = 4095,
+                                .max_evtchn_port = UINT32_MAX,
                                 .max_grant_frames = 64,
                                 .max_maptrack_frames = 1024};
     struct domain *d;

@@ -2,8 +2,10 @@
 /* Event channels: every kind of port, between two domains and within one, and what must be refused.
  */
 #include <hv/evtchn.h>
+#include <hv/frame.h>
 #include <hv/irq.h>
 #include <hv/sched.h>
+#include <hv/string.h>
 #include <xen/event_channel.h>
 #include "fake.h"
 #include "tests.h"
@@ -247,12 +249,14 @@ static void bad_ports(void)
         CU_ASSERT_EQUAL(OP(send, &(struct evtchn_send){ports[i]}), -EINVAL);
         CU_ASSERT_EQUAL(OP(close, &(struct evtchn_close){ports[i]}), -EINVAL);
         CU_ASSERT_EQUAL(OP(bind_vcpu, &(struct evtchn_bind_vcpu){ports[i], 0}), -EINVAL);
-        if (ports[i] == 0 || ports[i] > 1023) {
-            CU_ASSERT_EQUAL(OP(unmask, &(struct evtchn_unmask){ports[i]}), -EINVAL);
-            CU_ASSERT_EQUAL(OP(status, &st), -EINVAL);
-        }
+        long in_table = ports[i] < 64 ? 0 : -EINVAL; /* port 0 is, for ever closed */
+
+        CU_ASSERT_EQUAL(OP(unmask, &(struct evtchn_unmask){ports[i]}), in_table);
+        CU_ASSERT_EQUAL(OP(status, &st), in_table);
+        CU_ASSERT_EQUAL(st.status, EVTCHNSTAT_closed);
+        CU_ASSERT_EQUAL(evtchn_port_poll(a, ports[i]), -EINVAL);
     }
-    CU_ASSERT_EQUAL(call(do_event_channel_op, EVTCHNOP_init_control, PTR(ports), 0), -ENOSYS);
+    CU_ASSERT_EQUAL(call(do_event_channel_op, EVTCHNOP_init_control, 8, 0), -EFAULT);
     CU_ASSERT_EQUAL(call(do_event_channel_op, 99, PTR(ports), 0), -ENOSYS);
     CU_ASSERT_EQUAL(call(do_event_channel_op, EVTCHNOP_send, 8, 0), -EFAULT);
     teardown();
@@ -309,6 +313,308 @@ static void folding(void)
     teardown();
 }
 
+static void reset_others(void)
+{
+    struct evtchn_alloc_unbound u = {.dom = 7, .remote_dom = 0};
+    struct evtchn_reset reset = {7};
+
+    setup();
+    CU_ASSERT_EQUAL(OP(alloc_unbound, &u), 0);
+    b->controller_pauses = 0;
+    CU_ASSERT_EQUAL(OP(reset, &reset), -EINVAL); /* it is not paused */
+    b->controller_pauses = 1;
+    CU_ASSERT_EQUAL(OP(reset, &reset), 0);
+    CU_ASSERT_EQUAL(call(do_event_channel_op, 14, PTR(&(struct evtchn_reset){DOMID_SELF}), 0),
+                    -EBUSY);
+    reset.dom = 99;
+    CU_ASSERT_EQUAL(OP(reset, &reset), -ESRCH);
+    fake_become(b->vcpu[0]);
+    reset.dom = 0;
+    CU_ASSERT_EQUAL(OP(reset, &reset), -EPERM);
+    struct evtchn_status st = {.dom = 0, .port = 1};
+    CU_ASSERT_EQUAL(OP(status, &st), -EPERM);
+    st.port = 70; /* looked at first */
+    CU_ASSERT_EQUAL(OP(status, &st), -EINVAL);
+    teardown();
+}
+
+/* --- FIFO ------------------------------------------------------------------------------------ */
+
+#define F_PENDING (1u << EVTCHN_FIFO_PENDING)
+#define F_MASKED  (1u << EVTCHN_FIFO_MASKED)
+#define F_LINKED  (1u << EVTCHN_FIFO_LINKED)
+#define F_BUSY    (1u << EVTCHN_FIFO_BUSY)
+
+static struct evtchn_fifo_control_block *cb[2]; /* of b's vCPUs */
+static uint32_t *word;                          /* of b's ports 0 … 1023 */
+
+/* b uses FIFO events; each vCPU's control block is in a frame of its own. */
+static void setup_fifo(void)
+{
+    mfn_t f = fake_frame_of(b);
+
+    fake_become(b->vcpu[0]);
+    for (unsigned i = 0; i < 2; i++) {
+        mfn_t c = fake_frame_of(b);
+        struct evtchn_init_control init = {.control_gfn = c.m, .offset = 8 * i, .vcpu = i};
+
+        CU_ASSERT_EQUAL(OP(init_control, &init), 0);
+        CU_ASSERT_EQUAL(init.link_bits, 17);
+        cb[i] = (void *)(fake_frames[c.m].page + 8 * i);
+    }
+    CU_ASSERT_EQUAL(OP(expand_array, &(struct evtchn_expand_array){f.m}), 0);
+    word = (void *)fake_frames[f.m].page;
+}
+
+static unsigned ipi(unsigned vcpu)
+{
+    struct evtchn_bind_ipi i = {.vcpu = vcpu};
+
+    CU_ASSERT_EQUAL(OP(bind_ipi, &i), 0);
+    return i.port;
+}
+
+static void send_to(unsigned port)
+{
+    CU_ASSERT_EQUAL(OP(send, &(struct evtchn_send){port}), 0);
+}
+
+/* The vCPU passes its exit path: true if an upcall is due. */
+static bool leave(struct vcpu *v)
+{
+    struct vcpu_info info = {0};
+
+    vcpu_fold_events(v, &info);
+    CU_ASSERT_EQUAL(info.evtchn_pending_sel, 0);
+    return info.evtchn_upcall_pending;
+}
+
+static void fifo_basics(void)
+{
+    unsigned pa, pb, p;
+    uint64_t refs;
+
+    setup();
+    refs = fake_total_refs();
+    connect(&pa, &pb);
+    setup_fifo();
+    CU_ASSERT(leave(b->vcpu[0]));
+    CU_ASSERT_EQUAL(word[pb], F_PENDING | F_LINKED); /* pending before the switch */
+    CU_ASSERT_FALSE(leave(b->vcpu[0]));
+    word[pb] = 0;
+    /* Another domain's send touches nothing of b's, until b's vCPU leaves. */
+    fake_become(a->vcpu[0]);
+    send_to(pa);
+    send_to(pa);
+    CU_ASSERT_EQUAL(word[pb], 0);
+    fake_become(b->vcpu[0]);
+    CU_ASSERT_EQUAL(evtchn_port_poll(b, pb), 1);
+    cb[0]->ready = 0;
+    word[pb] = 0;
+    fake_become(a->vcpu[0]);
+    send_to(pa);
+    fake_become(b->vcpu[0]);
+    CU_ASSERT(leave(b->vcpu[0]));
+    CU_ASSERT_EQUAL(word[pb], F_PENDING | F_LINKED);
+    CU_ASSERT_EQUAL(cb[0]->head[7], pb);
+    CU_ASSERT_EQUAL(cb[0]->ready, 1 << 7);
+    /* An IPI to the other vCPU is in its queue when send returns. */
+    p = ipi(1);
+    send_to(p);
+    CU_ASSERT_EQUAL(word[p], F_PENDING | F_LINKED);
+    CU_ASSERT_EQUAL(cb[1]->head[7], p);
+    CU_ASSERT(leave(b->vcpu[1]));
+    CU_ASSERT_EQUAL(OP(reset, &(struct evtchn_reset){DOMID_SELF}), 0);
+    CU_ASSERT_EQUAL(fake_total_refs() - refs, 3); /* the frames' own */
+    CU_ASSERT_EQUAL(OP(expand_array, &(struct evtchn_expand_array){1}), -EOPNOTSUPP);
+    teardown();
+}
+
+/* An event that moves between vCPUs takes its place as a tail with it. */
+static void fifo_moves(void)
+{
+    unsigned pa, pb, pa2, pb2;
+
+    setup();
+    connect(&pa, &pb);
+    connect(&pa2, &pb2);
+    setup_fifo();
+    leave(b->vcpu[0]);
+    word[pb] = word[pb2] = 0; /* both taken; pb2 is the tail of vCPU 0's queue */
+    cb[0]->ready = 0;
+    CU_ASSERT_EQUAL(OP(bind_vcpu, &(struct evtchn_bind_vcpu){pb2, 1}), 0);
+    fake_become(a->vcpu[0]);
+    send_to(pa2);
+    send_to(pa);
+    fake_become(b->vcpu[1]);
+    CU_ASSERT(leave(b->vcpu[1]));
+    CU_ASSERT_EQUAL(cb[1]->head[7], pb2);
+    fake_become(b->vcpu[0]);
+    CU_ASSERT(leave(b->vcpu[0]));
+    CU_ASSERT_EQUAL(cb[0]->head[7], pb); /* and not a link from pb2 */
+    CU_ASSERT_EQUAL(word[pb2], F_PENDING | F_LINKED);
+    /* Bound elsewhere between send and delivery: whoever has it on its list finds the new queue. */
+    word[pb] = word[pb2] = 0;
+    cb[0]->ready = cb[1]->ready = 0;
+    fake_become(a->vcpu[0]);
+    send_to(pa);
+    fake_become(b->vcpu[0]);
+    CU_ASSERT_EQUAL(OP(bind_vcpu, &(struct evtchn_bind_vcpu){pb, 1}), 0);
+    CU_ASSERT_FALSE(leave(b->vcpu[0]));
+    CU_ASSERT(leave(b->vcpu[1]));
+    CU_ASSERT_EQUAL(cb[1]->head[7], pb);
+    teardown();
+}
+
+/* What was sent and not yet put into the array goes with its port. */
+static void fifo_close_and_die(void)
+{
+    unsigned pa, pb;
+
+    setup();
+    connect(&pa, &pb);
+    setup_fifo();
+    leave(b->vcpu[0]);
+    word[pb] = 0;
+    fake_become(a->vcpu[0]);
+    send_to(pa);
+    fake_become(b->vcpu[0]);
+    CU_ASSERT_EQUAL(OP(close, &(struct evtchn_close){pb}), 0);
+    CU_ASSERT_FALSE(leave(b->vcpu[0]));
+    CU_ASSERT_EQUAL(word[pb], 0);
+    CU_ASSERT_EQUAL(ipi(0), pb); /* given out again, without the old event */
+    CU_ASSERT_FALSE(leave(b->vcpu[0]));
+    send_to(pb);
+    fake_become(a->vcpu[0]);
+    fake_kill(b); /* with a list, queues and references */
+    for (unsigned i = 0; i < FAKE_FRAMES; i++)
+        CU_ASSERT_EQUAL(fake_frames[i].typed, 0);
+    b = fake_domain(7, 2, false);
+    teardown();
+}
+
+/*
+ * The guest writes what it likes into its array and control blocks, while events are sent, moved
+ * between queues and vCPUs, unmasked, closed. Nothing may follow from it for anybody: only ports of
+ * the table are ever used (ASan looks on), and each call ends.
+ */
+static void fifo_hostile(void)
+{
+    uint64_t seed = 1;
+    unsigned pa[4], pb[4], n = 0;
+
+    setup();
+    for (unsigned i = 0; i < 4; i++)
+        connect(&pa[i], &pb[i]);
+    setup_fifo();
+    for (unsigned i = 0; i < 200000; i++) {
+        unsigned k, port;
+
+        seed = seed * 6364136223846793005UL + 1442695040888963407UL;
+        k = (seed >> 33) % 10;
+        port = pb[(seed >> 40) % 4];
+        word[(seed >> 50) % 16] = (uint32_t)(seed >> 7) | (seed >> 60 ? 0 : F_LINKED | F_BUSY);
+        cb[i % 2]->ready = (uint32_t)(seed >> 20);
+        cb[i % 2]->head[i % 16] = (uint32_t)(seed >> 9);
+        fake_become(b->vcpu[i % 2]);
+        if (k < 4) {
+            fake_become(a->vcpu[0]);
+            n += OP(send, &(struct evtchn_send){pa[k]}) == 0;
+        } else if (k == 4) {
+            OP(bind_vcpu, &(struct evtchn_bind_vcpu){port, (seed >> 44) & 1});
+        } else if (k == 5) {
+            OP(set_priority, &(struct evtchn_set_priority){port, (seed >> 44) & 15});
+        } else if (k == 6) {
+            OP(unmask, &(struct evtchn_unmask){port});
+        } else if (k == 7) {
+            struct evtchn_bind_ipi op = {.vcpu = (seed >> 44) & 1};
+
+            if (OP(bind_ipi, &op) == 0) {
+                OP(send, &(struct evtchn_send){op.port});
+                OP(close, &(struct evtchn_close){op.port});
+            }
+        } else {
+            leave(b->vcpu[i % 2]);
+        }
+    }
+    CU_ASSERT(n > 10000);
+    /* Once it behaves, its events come. */
+    memset(word, 0, PAGE_SIZE);
+    memset(cb[0], 0, sizeof(*cb[0]));
+    fake_become(b->vcpu[0]);
+    CU_ASSERT_EQUAL(OP(bind_vcpu, &(struct evtchn_bind_vcpu){pb[0], 0}), 0);
+    CU_ASSERT_EQUAL(OP(set_priority, &(struct evtchn_set_priority){pb[0], 3}), 0);
+    leave(b->vcpu[0]);
+    leave(b->vcpu[1]);
+    memset(word, 0, PAGE_SIZE);
+    memset(cb[0], 0, sizeof(*cb[0]));
+    fake_become(a->vcpu[0]);
+    send_to(pa[0]);
+    fake_become(b->vcpu[0]);
+    CU_ASSERT(leave(b->vcpu[0]));
+    CU_ASSERT_EQUAL(word[pb[0]], F_PENDING | F_LINKED);
+    CU_ASSERT_EQUAL(cb[0]->head[3], pb[0]);
+    teardown();
+}
+
+/* 131,071 ports, each raised at once: the vCPU takes them in pieces, and all arrive in order. */
+static void fifo_all_ports(void)
+{
+    struct domain_config cfg = {.max_vcpus = 1,
+                                .max_evtchn_port = UINT32_MAX,
+                                .max_grant_frames = 1,
+                                .max_maptrack_frames = 1};
+    struct evtchn_init_control init = {.vcpu = 0};
+    struct evtchn_alloc_unbound u = {.dom = DOMID_SELF, .remote_dom = 0};
+    unsigned n = 0, rounds = 0, port;
+    struct evtchn_fifo_control_block *block;
+    uint32_t *array[128];
+    struct domain *d;
+    mfn_t c;
+
+    setup();
+    CU_ASSERT_EQUAL_FATAL(domain_create(9, &cfg, &d), 0);
+    CU_ASSERT_EQUAL_FATAL(domain_make_vcpus(d, 1), 0);
+    c = fake_frame_of(d);
+    fake_become(d->vcpu[0]);
+    init.control_gfn = c.m;
+    CU_ASSERT_EQUAL(OP(init_control, &init), 0);
+    block = (void *)fake_frames[c.m].page;
+    for (unsigned i = 0; i < 128; i++) {
+        mfn_t f = fake_frame_of(d);
+
+        CU_ASSERT_EQUAL(OP(expand_array, &(struct evtchn_expand_array){f.m}), 0);
+        array[i] = (void *)fake_frames[f.m].page;
+    }
+    while (OP(alloc_unbound, &u) == 0)
+        n++;
+    CU_ASSERT_EQUAL(n, 131071);
+    CU_ASSERT_EQUAL(u.port, 131071);
+    fake_become(a->vcpu[0]);
+    for (unsigned i = 1; i < 131072; i++) {
+        struct evtchn_bind_interdomain bind = {.remote_dom = 9, .remote_port = i};
+
+        if (OP(bind_interdomain, &bind) != 0) { /* dom0 has fewer here: one more round for it */
+            CU_ASSERT_EQUAL(OP(reset, &(struct evtchn_reset){DOMID_SELF}), 0);
+            CU_ASSERT_EQUAL(OP(bind_interdomain, &bind), 0);
+        }
+        send_to(bind.local_port);
+    }
+    fake_become(d->vcpu[0]);
+    while (d->vcpu[0]->event_selectors)
+        rounds += (unsigned)leave(d->vcpu[0]) | 1;
+    CU_ASSERT(rounds >= 131071 / 64);
+    CU_ASSERT_EQUAL(block->ready, 1 << 7);
+    for (port = block->head[7], n = 1; n < 131071;
+         n++, port = array[port / 1024][port % 1024] & 0x1ffff)
+        if (port != n) /* in the order of sending */
+            break;
+    CU_ASSERT_EQUAL(n, 131071);
+    fake_become(a->vcpu[0]);
+    fake_kill(d);
+    teardown();
+}
+
 CU_TestInfo evtchn_tests[] = {
     {"interdomain: bind, send, close, rebind", interdomain},
     {"who may bind what", who_may_bind},
@@ -321,5 +627,11 @@ CU_TestInfo evtchn_tests[] = {
     {"the peer dies", peer_dies},
     {"a poller is woken through a mask", poller_is_woken},
     {"selectors are folded in", folding},
+    {"another domain's ports", reset_others},
+    {"FIFO: two domains, two vCPUs, reset", fifo_basics},
+    {"FIFO: events move between queues", fifo_moves},
+    {"FIFO: close and destroy with events under way", fifo_close_and_die},
+    {"FIFO: a hostile array", fifo_hostile},
+    {"FIFO: all ports at once", fifo_all_ports},
     CU_TEST_INFO_NULL,
 };

@@ -192,7 +192,7 @@ static void block_sees_an_event_that_came_first(void)
     v->event_selectors = 1;
     CU_ASSERT_EQUAL(call(do_sched_op, SCHEDOP_block, 0, 0), 0);
     CU_ASSERT_FALSE(v->blocked);
-    v->event_selectors = 0;
+    d->shared_info->vcpu_info[0].evtchn_upcall_pending = 0; /* the guest has taken it */
     call(do_sched_op, SCHEDOP_block, 0, 0);
     fake_advance(fake_now + MS);
     CU_ASSERT(v->blocked);
@@ -283,7 +283,7 @@ static void poll(void)
 {
     struct domain *d;
     struct vcpu *v;
-    evtchn_port_t port = 5, bad = 4000000000U;
+    evtchn_port_t port, bad = 4000000000U;
     struct sched_poll p = {.nr_ports = 1};
 
     fake_machine(1);
@@ -297,7 +297,10 @@ static void poll(void)
     CU_ASSERT_EQUAL(call(do_sched_op, SCHEDOP_poll, PTR(&p), 0), -EINVAL);
     p.nr_ports = 1;
     p.ports.p = &port;
-    d->shared_info->evtchn_pending[0] = 1 << 5;
+    port = 1;
+    CU_ASSERT_EQUAL(call(do_sched_op, SCHEDOP_poll, PTR(&p), 0), -EINVAL); /* not in use yet */
+    CU_ASSERT_EQUAL(evtchn_alloc_unbound(d, 0), 1);
+    d->shared_info->evtchn_pending[0] = 1 << 1;
     CU_ASSERT_EQUAL(call(do_sched_op, SCHEDOP_poll, PTR(&p), 0), 0);
     CU_ASSERT_FALSE(v->blocked);
     d->shared_info->evtchn_pending[0] = 0;

@@ -23,6 +23,7 @@ struct cpu {
     struct vcpu *idle;
     _Atomic uint32_t softirq_pending;
     _Atomic bool online;
+    uint32_t in_events;
     struct runqueue *rq;
     struct timer_queue *timers;
     uint64_t idle_ns;

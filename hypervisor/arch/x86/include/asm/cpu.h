@@ -26,6 +26,7 @@ struct cpu { /* one for each CPU, in the heap; cpu_data[id] */
     struct vcpu *idle;
     _Atomic uint32_t softirq_pending;
     _Atomic bool online;
+    uint32_t in_events;          /* sections entered (common/evtchn/port.h) */
     struct runqueue *rq;
     struct timer_queue *timers;
     struct map_slots *maps;
