@@ -40,8 +40,9 @@ int evtchn_alloc_unbound(struct domain *d, domid_t remote)
     return port;
 }
 
-long evtchn_alloc_unbound_op(struct evtchn_alloc_unbound *op)
+long evtchn_alloc_unbound_op(void *arg)
 {
+    struct evtchn_alloc_unbound *op = arg;
     struct domain *d = evtchn_target(op->dom);
     domid_t remote = op->remote_dom == DOMID_SELF ? current->domain->id : op->remote_dom;
     int port;
@@ -80,8 +81,9 @@ static long bind_interdomain(struct domain *d, struct domain *remote,
     return 0;
 }
 
-long evtchn_bind_interdomain(struct evtchn_bind_interdomain *op)
+long evtchn_bind_interdomain(void *arg)
 {
+    struct evtchn_bind_interdomain *op = arg;
     struct domain *d = current->domain, *remote = evtchn_target(op->remote_dom);
     struct evtchn_locked l;
     long rc;
@@ -95,8 +97,9 @@ long evtchn_bind_interdomain(struct evtchn_bind_interdomain *op)
     return rc;
 }
 
-long evtchn_bind_ipi(struct evtchn_bind_ipi *op)
+long evtchn_bind_ipi(void *arg)
 {
+    struct evtchn_bind_ipi *op = arg;
     struct domain *d = current->domain;
     int port;
 

@@ -318,8 +318,9 @@ static void switch_abi(struct domain *d, struct fifo *f)
     }
 }
 
-long fifo_init_control(struct evtchn_init_control *op)
+long fifo_init_control(void *arg)
 {
+    struct evtchn_init_control *op = arg;
     struct domain *d = current->domain;
     struct evtchn_domain *ed = d->evtchn;
     struct fifo *made = NULL;
@@ -348,8 +349,9 @@ long fifo_init_control(struct evtchn_init_control *op)
     return rc;
 }
 
-long fifo_expand_array(const struct evtchn_expand_array *op)
+long fifo_expand_array(void *arg)
 {
+    const struct evtchn_expand_array *op = arg;
     struct domain *d = current->domain;
     struct evtchn_domain *ed = d->evtchn;
     struct fifo *f;

@@ -17,21 +17,26 @@
  * The hot one. In the section the pair that we see bound stays bound, and the peer's domain alive:
  * closing either end waits for us before it lets go of them.
  */
-static long send(struct domain *d, unsigned port)
+static long send(uint64_t arg)
 {
-    struct cpu *c = events_enter();
-    struct port *p = port_find(d, port);
+    struct domain *d = current->domain, *to = d;
+    struct evtchn_send op;
+    struct cpu *c;
+    struct port *p;
     long rc = 0;
 
+    if (copy_in(&op, arg))
+        return -EFAULT;
+    c = events_enter();
+    p = port_find(d, op.port);
     switch (p ? __atomic_load_n(&p->state, __ATOMIC_ACQUIRE) : EVTCHNSTAT_closed) {
-    case EVTCHNSTAT_interdomain: {
-        struct domain *remote = p->remote;
-
-        port_set_pending(remote, p->number, port_find(remote, p->number), remote == d);
-        break;
-    }
+    case EVTCHNSTAT_interdomain:
+        to = p->remote;
+        op.port = p->number;
+        p = port_find(to, op.port);
+        /* fallthrough */
     case EVTCHNSTAT_ipi:
-        port_set_pending(d, port, p, true);
+        port_set_pending(to, op.port, p, to == d);
         break;
     case EVTCHNSTAT_unbound:
         break; /* nobody listens yet: lost, and bind looks once */
@@ -41,31 +46,6 @@ static long send(struct domain *d, unsigned port)
     }
     events_leave(c);
     return rc;
-}
-
-static long op_alloc_unbound(void *op)
-{
-    return evtchn_alloc_unbound_op(op);
-}
-
-static long op_bind_interdomain(void *op)
-{
-    return evtchn_bind_interdomain(op);
-}
-
-static long op_bind_ipi(void *op)
-{
-    return evtchn_bind_ipi(op);
-}
-
-static long op_bind_virq(void *op)
-{
-    return evtchn_bind_virq(op);
-}
-
-static long op_bind_pirq(void *op)
-{
-    return evtchn_bind_pirq(op);
 }
 
 static long op_close(void *arg)
@@ -185,16 +165,6 @@ static long op_reset_cont(void *op)
     return reset(op, true);
 }
 
-static long op_init_control(void *op)
-{
-    return fifo_init_control(op);
-}
-
-static long op_expand_array(void *op)
-{
-    return fifo_expand_array(op);
-}
-
 /* For events to come: one that is in a queue stays there. */
 static long op_set_priority(void *arg)
 {
@@ -220,44 +190,45 @@ static long op_set_priority(void *arg)
 }
 
 static const struct {
-    long (*fn)(void *op);
+    evtchn_op_fn *fn;
     uint8_t size;
     bool out; /* the structure goes back to the guest */
 } ops[] = {
-    [EVTCHNOP_bind_interdomain] = {op_bind_interdomain, sizeof(struct evtchn_bind_interdomain),
+    [EVTCHNOP_bind_interdomain] = {evtchn_bind_interdomain, sizeof(struct evtchn_bind_interdomain),
                                    true},
-    [EVTCHNOP_bind_virq] = {op_bind_virq, sizeof(struct evtchn_bind_virq), true},
-    [EVTCHNOP_bind_pirq] = {op_bind_pirq, sizeof(struct evtchn_bind_pirq), true},
+    [EVTCHNOP_bind_virq] = {evtchn_bind_virq, sizeof(struct evtchn_bind_virq), true},
+    [EVTCHNOP_bind_pirq] = {evtchn_bind_pirq, sizeof(struct evtchn_bind_pirq), true},
     [EVTCHNOP_close] = {op_close, sizeof(struct evtchn_close), false},
     [EVTCHNOP_status] = {op_status, sizeof(struct evtchn_status), true},
-    [EVTCHNOP_alloc_unbound] = {op_alloc_unbound, sizeof(struct evtchn_alloc_unbound), true},
-    [EVTCHNOP_bind_ipi] = {op_bind_ipi, sizeof(struct evtchn_bind_ipi), true},
+    [EVTCHNOP_alloc_unbound] = {evtchn_alloc_unbound_op, sizeof(struct evtchn_alloc_unbound), true},
+    [EVTCHNOP_bind_ipi] = {evtchn_bind_ipi, sizeof(struct evtchn_bind_ipi), true},
     [EVTCHNOP_bind_vcpu] = {op_bind_vcpu, sizeof(struct evtchn_bind_vcpu), false},
     [EVTCHNOP_unmask] = {op_unmask, sizeof(struct evtchn_unmask), false},
     [EVTCHNOP_reset] = {op_reset, sizeof(struct evtchn_reset), false},
-    [EVTCHNOP_init_control] = {op_init_control, sizeof(struct evtchn_init_control), true},
-    [EVTCHNOP_expand_array] = {op_expand_array, sizeof(struct evtchn_expand_array), false},
+    [EVTCHNOP_init_control] = {fifo_init_control, sizeof(struct evtchn_init_control), true},
+    [EVTCHNOP_expand_array] = {fifo_expand_array, sizeof(struct evtchn_expand_array), false},
     [EVTCHNOP_set_priority] = {op_set_priority, sizeof(struct evtchn_set_priority), false},
     [RESET_CONT] = {op_reset_cont, sizeof(struct evtchn_reset), false},
 };
 
+static __attribute__((noinline)) long by_table(unsigned op, uint64_t arg)
+{
+    struct evtchn_status largest;
+    long rc;
+
+    if (op >= ARRAY_SIZE(ops) || !ops[op].fn)
+        return -ENOSYS;
+    if (copy_from_guest(&largest, arg, ops[op].size))
+        return -EFAULT;
+    rc = ops[op].fn(&largest);
+    if (!rc && ops[op].out && copy_to_guest(arg, &largest, ops[op].size))
+        rc = -EFAULT;
+    return rc;
+}
+
 long do_event_channel_op(struct hypercall *hc)
 {
     unsigned op = (unsigned)hc->arg[0];
-    union {
-        struct evtchn_send send;
-        struct evtchn_status largest;
-    } in;
-    long rc;
 
-    if (op == EVTCHNOP_send)
-        return copy_in(&in.send, hc->arg[1]) ? -EFAULT : send(current->domain, in.send.port);
-    if (op >= ARRAY_SIZE(ops) || !ops[op].fn)
-        return -ENOSYS;
-    if (copy_from_guest(&in, hc->arg[1], ops[op].size))
-        return -EFAULT;
-    rc = ops[op].fn(&in);
-    if (!rc && ops[op].out && copy_to_guest(hc->arg[1], &in, ops[op].size))
-        rc = -EFAULT;
-    return rc;
+    return op == EVTCHNOP_send ? send(hc->arg[1]) : by_table(op, hc->arg[1]);
 }

@@ -32,8 +32,9 @@ void pirq_port_set(struct domain *d, unsigned pirq, unsigned port)
     __atomic_store_n(&d->evtchn->pirq_port[pirq], port, __ATOMIC_RELEASE);
 }
 
-long evtchn_bind_pirq(struct evtchn_bind_pirq *op)
+long evtchn_bind_pirq(void *arg)
 {
+    struct evtchn_bind_pirq *op = arg;
     struct domain *d = current->domain;
     struct evtchn_domain *ed = d->evtchn;
     unsigned pirq = op->pirq;

@@ -160,16 +160,14 @@ void fifo_unmask(struct domain *d, unsigned port, struct port *p);
 void fifo_clear_pending(struct domain *d, unsigned port, struct port *p);
 /* Is the port's word still in one of the guest's queues? With d's lock. */
 bool fifo_busy(struct domain *d, unsigned port);
-long fifo_init_control(struct evtchn_init_control *op);
-long fifo_expand_array(const struct evtchn_expand_array *op);
 /* Back to 2-level; with d's lock. */
 void fifo_destroy(struct domain *d);
 
-long evtchn_alloc_unbound_op(struct evtchn_alloc_unbound *op);
-long evtchn_bind_interdomain(struct evtchn_bind_interdomain *op);
-long evtchn_bind_ipi(struct evtchn_bind_ipi *op);
-long evtchn_bind_virq(struct evtchn_bind_virq *op);
-long evtchn_bind_pirq(struct evtchn_bind_pirq *op);
+/* Operations that are not in ops.c; op: the public structure of that name, copied in. */
+typedef long evtchn_op_fn(void *op);
+evtchn_op_fn evtchn_alloc_unbound_op, evtchn_bind_interdomain, evtchn_bind_ipi, evtchn_bind_virq,
+    evtchn_bind_pirq, fifo_init_control, fifo_expand_array;
+
 bool virq_is_global(unsigned virq);
 void pirq_port_set(struct domain *d, unsigned pirq, unsigned port);
 

@@ -45,8 +45,9 @@ void send_dom0_virq(unsigned virq)
     send_guest_global_virq(dom0, virq);
 }
 
-long evtchn_bind_virq(struct evtchn_bind_virq *op)
+long evtchn_bind_virq(void *arg)
 {
+    struct evtchn_bind_virq *op = arg;
     struct domain *d = current->domain;
     struct vcpu *v;
     int port;
