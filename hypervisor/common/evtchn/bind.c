@@ -143,7 +143,7 @@ static void unbind_pair(struct domain *d, unsigned port, struct port *p)
     struct port *theirs = port_find(p->remote, p->number);
 
     theirs->remote_domid = d->id;
-    WRITE_ONCE(theirs->state, EVTCHNSTAT_unbound);
+    __atomic_store_n(&theirs->state, EVTCHNSTAT_unbound, __ATOMIC_RELEASE);
     port_free(d, port);
 }
 

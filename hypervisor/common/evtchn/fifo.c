@@ -235,9 +235,8 @@ static bool word_has(struct fifo *f, unsigned port, event_word_t bits)
     return w & bits;
 }
 
-bool fifo_pending(struct domain *d, unsigned port, struct port *p)
+bool fifo_pending(struct fifo *f, struct domain *d, unsigned port, struct port *p)
 {
-    struct fifo *f = d->evtchn->fifo;
     bool pending;
 
     if (p->waiting && d->vcpu[p->vcpu])
@@ -248,9 +247,8 @@ bool fifo_pending(struct domain *d, unsigned port, struct port *p)
     return pending;
 }
 
-void fifo_unmask(struct domain *d, unsigned port, struct port *p)
+void fifo_unmask(struct fifo *f, struct domain *d, unsigned port, struct port *p)
 {
-    struct fifo *f = d->evtchn->fifo;
     event_word_t *word, w;
 
     if (!has_word(f, port))
@@ -373,7 +371,7 @@ long fifo_expand_array(void *arg)
         /* A fence between nr_words here and raised there: settle() sees the word or we see this. */
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         for (unsigned i = first; i < f->nr_words && i < ed->nr_ports; i++)
-            if (READ_ONCE(port_find(d, i)->raised))
+            if (port_find(d, i)->raised)
                 fifo_notify(d, i, port_find(d, i), false, true);
     }
     evtchn_unlock(d);

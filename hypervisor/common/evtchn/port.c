@@ -139,7 +139,7 @@ void port_free(struct domain *d, unsigned port)
 {
     struct port *p = port_find(d, port);
 
-    WRITE_ONCE(p->state, EVTCHNSTAT_closed);
+    __atomic_store_n(&p->state, EVTCHNSTAT_closed, __ATOMIC_RELAXED);
     events_quiesce();
     port_clear_pending(d, port, p);
     p->vcpu = 0;

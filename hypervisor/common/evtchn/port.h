@@ -48,8 +48,8 @@ struct port {
     uint8_t priority;
     uint8_t last_priority; /* the queue that it was last put into; fifo->lock */
     uint16_t last_vcpu;
-    bool raised;           /* sent, and its word in the array does not say so yet */
-    bool waiting;          /* on a vCPU's list: `next` is in use */
+    _Atomic bool raised;   /* sent, and its word in the array does not say so yet */
+    _Atomic bool waiting;  /* on a vCPU's list: `next` is in use */
     uint32_t next;         /* the next port on that list */
     uint32_t number;       /* interdomain: the peer's port; virq: which; pirq: which */
     struct domain *remote; /* interdomain */
@@ -155,8 +155,9 @@ void wake_pollers(struct domain *d, unsigned port);
 void fifo_notify(struct domain *d, unsigned port, struct port *p, bool raise, bool here);
 /* Put what waits for v into the queues. v's domain is current's. */
 void fifo_fold(struct vcpu *v);
-bool fifo_pending(struct domain *d, unsigned port, struct port *p);
-void fifo_unmask(struct domain *d, unsigned port, struct port *p);
+/* In a section; f: d's, read once by the caller, for a reset may take it away at any moment. */
+bool fifo_pending(struct fifo *f, struct domain *d, unsigned port, struct port *p);
+void fifo_unmask(struct fifo *f, struct domain *d, unsigned port, struct port *p);
 void fifo_clear_pending(struct domain *d, unsigned port, struct port *p);
 /* Is the port's word still in one of the guest's queues? With d's lock. */
 bool fifo_busy(struct domain *d, unsigned port);

@@ -65,11 +65,11 @@ int evtchn_port_poll(struct domain *d, unsigned port)
 {
     struct cpu *c = events_enter();
     struct port *p = port_find(d, port);
+    struct fifo *f = READ_ONCE(d->evtchn->fifo);
     int rc = -EINVAL;
 
     if (p && READ_ONCE(p->state) != EVTCHNSTAT_closed && !p->reserved)
-        rc = READ_ONCE(d->evtchn->fifo) ? fifo_pending(d, port, p)
-                                        : test(d->shared_info->evtchn_pending, port);
+        rc = f ? fifo_pending(f, d, port, p) : test(d->shared_info->evtchn_pending, port);
     events_leave(c);
     return rc;
 }
@@ -79,10 +79,11 @@ int evtchn_unmask(struct domain *d, unsigned port)
 {
     struct cpu *c = events_enter();
     struct port *p = port_find(d, port);
+    struct fifo *f = READ_ONCE(d->evtchn->fifo);
 
     if (p && READ_ONCE(p->state) != EVTCHNSTAT_closed) {
-        if (READ_ONCE(d->evtchn->fifo))
-            fifo_unmask(d, port, p);
+        if (f)
+            fifo_unmask(f, d, port, p);
         else if (test_and_clear(d->shared_info->evtchn_mask, port) &&
                  test(d->shared_info->evtchn_pending, port))
             notify(d, p, port);

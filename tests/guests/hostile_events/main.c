@@ -134,6 +134,8 @@ static void close_them(void)
             expect(event_close(dice() % 24), 0);
         expect(hv_evtchn_op(EVTCHNOP_unmask, &un), 0);
         expect(event_status(DOMID_SELF, dice() % 24, &st), 0);
+        un.port = dice() % 24;
+        expect(sched_poll(&un.port, 1, 1), 0);
     }
 }
 
@@ -270,7 +272,7 @@ static void test_switch_races(void)
 
     odd = 0;
     REQUIRE(workers_start(bind_and_send, close_them));
-    for (unsigned int i = 0; i < 200; i++) {
+    for (unsigned int i = 0; i < 150; i++) {
         long rc = init_control(mfn_of(control));
 
         if (rc && rc != -XEN_EINVAL)
