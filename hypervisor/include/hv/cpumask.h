@@ -40,10 +40,18 @@ static inline bool cpumask_empty(const cpumask_t *m)
 /* First member ≥ from, or MAX_CPUS. */
 static inline unsigned cpumask_next(const cpumask_t *m, unsigned from)
 {
-    for (unsigned c = from; c < MAX_CPUS; c++)
-        if (cpumask_test(m, c))
-            return c;
-    return MAX_CPUS;
+    uint64_t w;
+
+    if (from >= MAX_CPUS)
+        return MAX_CPUS;
+    w = READ_ONCE(m->w[from / 64]) & ~0UL << from % 64;
+    while (!w) {
+        from = (from | 63) + 1;
+        if (from == MAX_CPUS)
+            return MAX_CPUS;
+        w = READ_ONCE(m->w[from / 64]);
+    }
+    return (from & ~63u) + (unsigned)__builtin_ctzl(w);
 }
 #define for_each_cpu_in(c, mask) \
     for ((c) = cpumask_next(mask, 0); (c) < MAX_CPUS; (c) = cpumask_next(mask, (c) + 1))
