@@ -255,7 +255,8 @@ void free_frames(mfn_t f, unsigned order)
 
 void frames_release_range(uint64_t start, uint64_t end)
 {
-    /* A loader may put a module below 1 MiB, which is nobody's to use (BIOS data, AP trampoline). */
+    /* A loader may put a module below 1 MiB, which is nobody's to use (BIOS data, AP trampoline).
+     */
     start = MAX(ROUND_UP(start, PAGE_SIZE), 1UL << 20);
     if (start < end)
         page_alloc_add(start >> PAGE_SHIFT, end >> PAGE_SHIFT);
@@ -265,30 +266,13 @@ void frames_release_range(uint64_t start, uint64_t end)
 
 bool frame_get(mfn_t m, const struct domain *d)
 {
-    struct frame *f;
-    uint64_t x;
-
-    if (!mfn_is_ram(m))
-        return false;
-    f = frame_of(m);
-    x = f->ref;
-    do {
-        /* A count that overflows would free a frame in use: refuse long before. */
-        if (!(x & REF_COUNT) || (x & REF_COUNT) == REF_COUNT || READ_ONCE(f->owner) != d->id)
-            return false;
-    } while (!__atomic_compare_exchange_n(&f->ref, &x, x + 1, false, __ATOMIC_ACQ_REL,
-                                          __ATOMIC_RELAXED));
-    /* It may have changed hands between the look and the reference. */
-    if (READ_ONCE(f->owner) == d->id)
-        return true;
-    frame_put(m);
-    return false;
+    return frame_described(m) && frame_try_get(frame_of(m), d->id);
 }
 
 /* The last reference is gone: nothing maps the frame, its type count is 0. */
-static void free_guest_frame(mfn_t m)
+void frame_free_last(struct frame *f)
 {
-    struct frame *f = frame_of(m);
+    mfn_t m = frame_mfn(f);
     struct domain *d;
 
     if (f->flags & FF_HEAP) {
@@ -310,10 +294,7 @@ static void free_guest_frame(mfn_t m)
 
 void frame_put(mfn_t m)
 {
-    struct frame *f = frame_of(m);
-
-    if ((__atomic_fetch_sub(&f->ref, 1, __ATOMIC_ACQ_REL) & REF_COUNT) == 1)
-        free_guest_frame(m);
+    frame_drop(frame_of(m));
 }
 
 bool frame_release(mfn_t m, struct domain *d)

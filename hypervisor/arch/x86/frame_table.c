@@ -3,7 +3,7 @@
  * From the firmware's memory map to the frame table, the machine-to-physical table and the first
  * free frames.
  *
- * Interface: frames_init, mfn_is_ram, frame_of, frame_mfn, max_ram_mfn (hv/frame.h);
+ * Interface: frames_init, mfn_is_ram, max_ram_mfn (hv/frame.h);
  * boot_alloc_frames. Both tables are sparse: only stretches of 256 MiB (frame table) or 1 GiB (M2P)
  * that contain RAM have memory behind them, in 2 MiB pieces. Only frames of E820_RAM at or above 1
  * MiB are RAM; below is the firmware's, the trampoline's, and dom0's to map. Written at boot, by
@@ -18,19 +18,18 @@
 #include <asm/pv.h>
 #include <asm/pv_mm.h>
 
-#define LOW_END      (1UL << 20)
-#define CHUNK        (2UL << 20)
-#define CHUNK_FRAMES (CHUNK >> PAGE_SHIFT)
-#define FT_PER_CHUNK \
-    (CHUNK /         \
-     sizeof(struct frame)) /* frames described by a chunk of the frame table: 256 MiB of RAM */
-#define M2P_PER_CHUNK (CHUNK / sizeof(uint64_t)) /* … of the M2P: 1 GiB of RAM */
-#define MAX_FRAMES    (1UL << 32)                /* frame numbers are 32 bits: 16 TiB */
+#define LOW_END       (1UL << 20)
+#define CHUNK         (2UL << 20)
+#define CHUNK_FRAMES  (CHUNK >> PAGE_SHIFT)
+#define FT_PER_CHUNK  (1UL << FRAMES_PIECE_SHIFT) /* frames described by a chunk: 256 MiB of RAM */
+#define M2P_PER_CHUNK (CHUNK / sizeof(uint64_t))  /* … of the M2P: 1 GiB of RAM */
 #define MAX_RANGES    (BOOT_E820_MAX + 2 * BOOT_MODULES_MAX + 4)
 
-static uint64_t present[MAX_FRAMES / FT_PER_CHUNK / 64]; /* stretches with a piece of frame table */
+_Static_assert(FT_PER_CHUNK * sizeof(struct frame) == CHUNK, "a piece is a chunk");
+
+uint64_t frame_table_pieces[(FRAMES_MAX >> FRAMES_PIECE_SHIFT) / 64];
 static uint32_t
-    m2p_chunk[MAX_FRAMES / M2P_PER_CHUNK]; /* first frame of each piece of M2P, 0: none */
+    m2p_chunk[FRAMES_MAX / M2P_PER_CHUNK]; /* first frame of each piece of M2P, 0: none */
 static uint64_t max_frame;
 
 static struct range {
@@ -40,18 +39,7 @@ static unsigned nr_ranges;
 
 bool mfn_is_ram(mfn_t f)
 {
-    return f.m < max_frame && (present[f.m / FT_PER_CHUNK / 64] >> (f.m / FT_PER_CHUNK % 64) & 1) &&
-           (FRAME_TABLE[f.m].flags & FF_RAM);
-}
-
-struct frame *frame_of(mfn_t f)
-{
-    return &FRAME_TABLE[f.m];
-}
-
-mfn_t frame_mfn(const struct frame *f)
-{
-    return mfn(frame_index(f));
+    return ram_frame(f) != NULL;
 }
 
 mfn_t max_ram_mfn(void)
@@ -144,11 +132,11 @@ static void make_frame_table(uint64_t first, uint64_t end)
     for (uint64_t c = first / FT_PER_CHUNK; c <= (end - 1) / FT_PER_CHUNK; c++) {
         char *va = (char *)FRAME_TABLE + c * CHUNK;
 
-        if (present[c / 64] >> (c % 64) & 1)
+        if (frame_table_pieces[c / 64] >> (c % 64) & 1)
             continue;
         map_chunk("frame table", (uint64_t)va, table_chunk("frame table"), PTE_P | PTE_RW | PTE_NX);
         memset(va, 0, CHUNK);
-        present[c / 64] |= 1UL << (c % 64);
+        frame_table_pieces[c / 64] |= 1UL << (c % 64);
     }
 }
 
@@ -191,7 +179,7 @@ void frames_init(void)
     for (unsigned i = 0; i < b->nr_e820; i++) {
         const struct e820_entry *e = &b->e820[i];
         uint64_t start = MAX(ROUND_UP(e->addr, PAGE_SIZE), LOW_END);
-        uint64_t end = MIN((e->addr + e->size) & PAGE_MASK, MAX_FRAMES << PAGE_SHIFT);
+        uint64_t end = MIN((e->addr + e->size) & PAGE_MASK, FRAMES_MAX << PAGE_SHIFT);
 
         if (e->type != E820_RAM || start >= end)
             continue;
@@ -206,7 +194,7 @@ void frames_init(void)
     for (unsigned i = 0; i < b->nr_e820; i++) {
         const struct e820_entry *e = &b->e820[i];
         uint64_t start = MAX(ROUND_UP(e->addr, PAGE_SIZE), LOW_END);
-        uint64_t end = MIN((e->addr + e->size) & PAGE_MASK, MAX_FRAMES << PAGE_SHIFT);
+        uint64_t end = MIN((e->addr + e->size) & PAGE_MASK, FRAMES_MAX << PAGE_SHIFT);
 
         if (e->type != E820_RAM || start >= end)
             continue;

@@ -25,13 +25,8 @@ struct tlb_state {
 } __attribute__((aligned(64)));
 
 static struct tlb_state state[MAX_CPUS];
-static _Atomic uint32_t tlb_time = 1;
+_Atomic uint32_t tlb_time = 1;
 static cpumask_t wrap_pending; /* CPUs that have not flushed since the clock stopped at 0 */
-
-uint32_t tlb_clock(void)
-{
-    return tlb_time;
-}
 
 static void clock_restart(unsigned cpu)
 {
@@ -108,6 +103,8 @@ static void flush_others(cpumask_t *cpus)
     cpumask_clear(cpus, this_cpu_id());
     for (unsigned i = 0; i < ARRAY_SIZE(cpus->w); i++)
         cpus->w[i] &= READ_ONCE(cpus_online.w[i]);
+    if (cpumask_empty(cpus))
+        return;
     for_each_cpu_in(c, cpus)
     {
         wait_for[c] = __atomic_add_fetch(&state[c].requested, 1, __ATOMIC_SEQ_CST);

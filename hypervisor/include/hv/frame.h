@@ -33,14 +33,12 @@ struct frame {
     uint32_t next, prev;   /* frame numbers: free list, or the owner's list (d->page_lock) */
     uint16_t owner;        /* domid; DOMID_XEN, DOMID_IO; valid while ref count != 0 */
     uint16_t flags;
-    uint32_t aux;          /* free: order; table: validated entries, TLB stamp … */
+    uint32_t aux;          /* free: order; table: validated entries */
 };
 _Static_assert(sizeof(struct frame) == 32, "32 bytes a frame is under 1 % of RAM");
 
 /* --- descriptors ------------------------------------------------------------------------------------------------ */
 bool mfn_is_ram(mfn_t f);                    /* has a descriptor and is RAM (not a hole, not MMIO) */
-struct frame *frame_of(mfn_t f);             /* only if mfn_is_ram() */
-mfn_t frame_mfn(const struct frame *f);
 uint64_t frames_total(void), frames_free(void), frames_scrub_pending(void);
 mfn_t max_ram_mfn(void);                     /* highest RAM frame + 1 */
 

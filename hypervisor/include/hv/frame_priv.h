@@ -32,9 +32,13 @@
 #define TYPE_NONCOHERENT                                                                          \
     (1UL << 55) /* was mapped writable and not write-back: flush caches before it becomes a table \
                  */
-#define TYPE_COUNT   ((1UL << 48) - 1)
-#define TYPE_OF(x)   ((enum frame_type)((x) >> TYPE_SHIFT & 7))
-#define TYPE_WORD(t) ((uint64_t)(t) << TYPE_SHIFT)
+#define TYPE_STAMP_SHIFT 23 /* tlb_clock() when a reference last went */
+#define TYPE_STAMP       (0xffffffffUL << TYPE_STAMP_SHIFT)
+#define TYPE_FULL        (1UL << 22) /* a count that has come so far takes no more */
+#define TYPE_COUNT       ((1UL << 23) - 1)
+#define TYPE_KIND        (7UL << TYPE_SHIFT)
+#define TYPE_OF(x)       ((enum frame_type)((x) >> TYPE_SHIFT & 7))
+#define TYPE_WORD(t)     ((uint64_t)(t) << TYPE_SHIFT)
 
 /* flags */
 #define FF_RAM       1u   /* the descriptor describes RAM */
@@ -94,6 +98,46 @@ static inline uint64_t frame_index(const struct frame *f)
 {
     return (uint64_t)(f - FRAME_TABLE);
 }
+static inline mfn_t frame_mfn(const struct frame *f)
+{
+    return mfn(frame_index(f));
+}
+static inline struct frame *frame_of(mfn_t m) /* only if it has a descriptor */
+{
+    return &FRAME_TABLE[m.m];
+}
+/* The descriptor of a frame of RAM; NULL: it is none. */
+static inline struct frame *ram_frame(mfn_t m)
+{
+    return frame_described(m) && (frame_of(m)->flags & FF_RAM) ? frame_of(m) : NULL;
+}
+
+/* --- references, the short way: what frame_get() and frame_put() do ------------------------------
+ */
+void frame_free_last(struct frame *f); /* page_alloc.c: the last reference went */
+
+static inline void frame_drop(struct frame *f)
+{
+    if (unlikely((__atomic_fetch_sub(&f->ref, 1, __ATOMIC_ACQ_REL) & REF_COUNT) == 1))
+        frame_free_last(f);
+}
+/* f has a descriptor; holes and free frames have no references and fail. */
+static inline bool frame_try_get(struct frame *f, domid_t owner)
+{
+    uint64_t x = __atomic_load_n(&f->ref, __ATOMIC_RELAXED);
+
+    do {
+        /* None: it is nobody's. A count that overflows would free a frame in use: refuse before. */
+        if (((x + 1) & REF_COUNT) <= 1 || READ_ONCE(f->owner) != owner)
+            return false;
+    } while (!__atomic_compare_exchange_n(&f->ref, &x, x + 1, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
+    /* It may have changed hands between the look and the reference. */
+    if (likely(READ_ONCE(f->owner) == owner))
+        return true;
+    frame_drop(f);
+    return false;
+}
 
 /* --- arch/x86/pv/page_type.c, validate.c
  * -------------------------------------------------------------------------- */
@@ -111,6 +155,39 @@ long table_finish(struct frame *f);
 /* A dying domain's frame: drop its pin, finish what is half done. 0 or -HC_RESTART. */
 long frame_drop_types(mfn_t f, struct domain *d);
 int type_get(struct frame *f, enum frame_type t); /* the caller has a general reference */
-void type_put(struct frame *f);                   /* not for tables */
+
+static inline bool type_swap(struct frame *f, uint64_t *x, uint64_t new)
+{
+    return __atomic_compare_exchange_n(&f->type, x, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+static inline uint64_t type_stamp_now(void)
+{
+    return (uint64_t)tlb_clock() << TYPE_STAMP_SHIFT;
+}
+/* type_get(f, FT_WRITABLE): mostly it is writable already, or was last. */
+static inline int type_get_writable(struct frame *f)
+{
+    uint64_t x = __atomic_load_n(&f->type, __ATOMIC_RELAXED);
+
+    while (likely((x & (TYPE_KIND | TYPE_VALID | TYPE_BUSY | TYPE_FULL)) ==
+                  (TYPE_WORD(FT_WRITABLE) | TYPE_VALID)))
+        if (likely(type_swap(f, &x, x + 1)))
+            return 0;
+    return type_get(f, FT_WRITABLE);
+}
+/*
+ * Drop a type reference that is not a table's. Each put leaves the time in the word, also when it
+ * is not the last: so no stale time can be written by one that was overtaken.
+ */
+static inline void type_put(struct frame *f)
+{
+    uint64_t x = __atomic_load_n(&f->type, __ATOMIC_RELAXED), new;
+
+    do {
+        new = ((x & ~TYPE_STAMP) | type_stamp_now()) - 1;
+        if (!(new &TYPE_COUNT) && (x & TYPE_KIND) == TYPE_WORD(FT_SEGDESC))
+            new &= ~TYPE_VALID; /* descriptors are looked at again next time */
+    } while (unlikely(!type_swap(f, &x, new)));
+}
 
 #endif

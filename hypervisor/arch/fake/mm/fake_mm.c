@@ -7,6 +7,7 @@
 #include <hv/string.h>
 #include <asm/cpufeature.h>
 #include <asm/hv_paging.h>
+#include <asm/tlb.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -23,10 +24,10 @@ unsigned nr_cpus = FAKE_CPUS;
 unsigned fake_preempt_one_in, fake_tlb_flushes, fake_map_users;
 uint64_t fake_seed = 1, fake_forbidden, fake_mmio_hv, fake_msix;
 
-static uint64_t nr_frames;
+uint64_t fake_nr_frames;
 static struct domain *domains[16];
 static unsigned nr_domains;
-static _Atomic uint32_t clock_now = 1;
+_Atomic uint32_t tlb_time = 1;
 static uint32_t flushed_at[MAX_CPUS];
 static struct cpu cpus[FAKE_CPUS];
 
@@ -34,19 +35,11 @@ static struct cpu cpus[FAKE_CPUS];
 
 bool mfn_is_ram(mfn_t f)
 {
-    return f.m < nr_frames && (fake_frame_table[f.m].flags & FF_RAM);
-}
-struct frame *frame_of(mfn_t f)
-{
-    return &fake_frame_table[f.m];
-}
-mfn_t frame_mfn(const struct frame *f)
-{
-    return mfn(frame_index(f));
+    return ram_frame(f) != NULL;
 }
 mfn_t max_ram_mfn(void)
 {
-    return mfn(nr_frames);
+    return mfn(fake_nr_frames);
 }
 mfn_t boot_alloc_frames(unsigned order)
 {
@@ -58,7 +51,7 @@ mfn_t m2p_chunk_mfn(unsigned i)
 }
 void *map_frame(mfn_t f)
 {
-    if (f.m >= nr_frames)
+    if (f.m >= fake_nr_frames)
         panic("map_frame(%#lx)", f.m);
     __atomic_fetch_add(&fake_map_users, 1, __ATOMIC_RELAXED);
     return fake_ram + mfn_to_maddr(f);
@@ -90,10 +83,6 @@ bool preempt_needed(void)
 {
     return fake_preempt_one_in && fake_random() % fake_preempt_one_in == 0;
 }
-uint32_t tlb_clock(void)
-{
-    return clock_now;
-}
 void tlb_filter(cpumask_t *set, uint32_t stamp)
 {
     unsigned c;
@@ -107,13 +96,16 @@ void tlb_flush_mask(const cpumask_t *set)
     if (cpumask_empty(set))
         return;
     fake_tlb_flushes++;
-    clock_now++;
-    for_each_cpu_in(c, set) flushed_at[c] = clock_now;
+    tlb_time++;
+    for_each_cpu_in(c, set) flushed_at[c] = tlb_time;
 }
 void tlb_flush_mask_va(const cpumask_t *set, uint64_t va)
 {
 }
 void tlb_flush_local(void)
+{
+}
+void tlb_serve(void)
 {
 }
 void tlb_flush_local_va(uint64_t va)
@@ -297,23 +289,23 @@ void fake_mm_kill(struct domain *d)
 
 void fake_mm_start(uint64_t nr)
 {
-    nr_frames = FAKE_FIRST + nr;
-    fake_ram = mmap(NULL, nr_frames << PAGE_SHIFT, PROT_READ | PROT_WRITE,
+    fake_nr_frames = FAKE_FIRST + nr;
+    fake_ram = mmap(NULL, fake_nr_frames << PAGE_SHIFT, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (fake_ram == MAP_FAILED)
         panic("no memory for the fake RAM");
     memset(fake_ram + FAKE_FIRST * PAGE_SIZE, 0xdd, nr << PAGE_SHIFT);
-    fake_frame_table = calloc(nr_frames, sizeof(*fake_frame_table));
-    fake_m2p = malloc(nr_frames * sizeof(*fake_m2p));
-    memset(fake_m2p, 0xff, nr_frames * sizeof(*fake_m2p));
-    for (uint64_t n = FAKE_FIRST; n < nr_frames; n++)
+    fake_frame_table = calloc(fake_nr_frames, sizeof(*fake_frame_table));
+    fake_m2p = malloc(fake_nr_frames * sizeof(*fake_m2p));
+    memset(fake_m2p, 0xff, fake_nr_frames * sizeof(*fake_m2p));
+    for (uint64_t n = FAKE_FIRST; n < fake_nr_frames; n++)
         fake_frame_table[n].flags = FF_RAM | FF_DIRTY;
     cpus_online = (cpumask_t){{(1UL << FAKE_CPUS) - 1}};
     for (unsigned i = 0; i < FAKE_CPUS; i++)
         cpus[i].id = i;
     page_alloc_set_total(nr);
     page_alloc_start();
-    page_alloc_add(FAKE_FIRST, nr_frames);
+    page_alloc_add(FAKE_FIRST, fake_nr_frames);
     heap_init();
     dom_xen = new_domain(DOMID_XEN);
     dom_io = new_domain(DOMID_IO);
@@ -411,11 +403,11 @@ static const char *check_kinds(uint64_t n)
 
 const char *fake_audit(uint64_t (*extra_refs)(uint64_t), uint64_t (*extra_types)(uint64_t))
 {
-    struct expect *x = calloc(nr_frames, sizeof(*x));
+    struct expect *x = calloc(fake_nr_frames, sizeof(*x));
     const char *bad = NULL;
 
     expect_vcpus(x);
-    for (uint64_t n = FAKE_FIRST; n < nr_frames; n++) {
+    for (uint64_t n = FAKE_FIRST; n < fake_nr_frames; n++) {
         const struct frame *f = &fake_frame_table[n];
 
         if (!(f->ref & REF_COUNT))
@@ -430,7 +422,7 @@ const char *fake_audit(uint64_t (*extra_refs)(uint64_t), uint64_t (*extra_types)
             x[n].types++;
         expect_table(x, n);
     }
-    for (uint64_t n = FAKE_FIRST; n < nr_frames && !bad; n++) {
+    for (uint64_t n = FAKE_FIRST; n < fake_nr_frames && !bad; n++) {
         const struct frame *f = &fake_frame_table[n];
         uint64_t refs = x[n].refs + (extra_refs ? extra_refs(n) : 0);
         uint64_t types = x[n].types + (extra_types ? extra_types(n) : 0);

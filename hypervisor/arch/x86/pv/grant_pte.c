@@ -10,29 +10,29 @@
 #include <asm/pv_mm.h>
 #include <hv/domain.h>
 #include <hv/vcpu.h>
+#include <asm/map_slots.h>
 #include <asm/pv.h>
 #include <xen/grant_table.h>
 
-/* The L1 table and index of host_addr, with the lock held. False: none. */
-static bool find_entry(struct vcpu *v, uint64_t host_addr, bool contains_pte, mfn_t *table,
-                       unsigned *index)
+/*
+ * The entry that host_addr names: by its own machine address, or by what it maps. NULL: none. The
+ * lock is held, which keeps the table one. Good until the next frame is mapped.
+ */
+static pte_t *find_entry(struct vcpu *v, uint64_t host_addr, bool contains_pte)
 {
-    if (contains_pte) {
-        if (host_addr % sizeof(pte_t))
-            return false;
-        *table = maddr_to_mfn(host_addr);
-        *index = (host_addr & ~PAGE_MASK) / sizeof(pte_t);
-    } else {
-        *table = pt_walk(v, host_addr, index);
-        if (mfn_eq(*table, INVALID_MFN))
-            return false;
-    }
-    if (!frame_get(*table, v->domain))
-        return false;
-    if ((frame_of(*table)->type & TYPE_VALID) && TYPE_OF(frame_of(*table)->type) == FT_L1)
-        return true; /* the lock keeps it an L1 table; so the reference may go when we are done */
-    frame_put(*table);
-    return false;
+    struct frame *f;
+    bool ok;
+
+    if (!contains_pte)
+        return pt_walk(v, host_addr);
+    if (host_addr % sizeof(pte_t) || !frame_described(maddr_to_mfn(host_addr)))
+        return NULL;
+    f = frame_of(maddr_to_mfn(host_addr));
+    if (!frame_try_get(f, v->domain->id))
+        return NULL;
+    ok = (f->type & (TYPE_KIND | TYPE_VALID)) == (TYPE_WORD(FT_L1) | TYPE_VALID);
+    frame_drop(f);
+    return ok ? (pte_t *)((char *)frame_peek(frame_mfn(f)) + (host_addr & ~PAGE_MASK)) : NULL;
 }
 
 /* pte_bits: what the guest chooses of the entry: bits 9…11, and whether its user mode may see it.
@@ -42,67 +42,45 @@ int pv_grant_map_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonly,
 {
     uint64_t flags = PTE_P | PTE_A | PTE_D | PTE_NX | (readonly ? 0 : PTE_RW) |
                      (pte_bits & (PTE_AVAIL | PTE_USER));
-    pte_t new = l1e_adjust(pte_make(f, flags)) | PTE_GRANT;
+    pte_t new = l1e_adjust(pte_make(f, flags)) | PTE_GRANT, *p;
     spinlock_t *lock = &v->domain->arch.mmu_lock;
-    int rc = GNTST_general_error;
-    unsigned index;
-    mfn_t table;
 
     spin_lock(lock);
-    if (find_entry(v, host_addr, contains_pte, &table, &index)) {
-        pte_t *p = map_frame(table);
-        pte_t old = __atomic_exchange_n(&p[index], new, __ATOMIC_SEQ_CST);
-
-        unmap_frame(p);
-        l1e_put(old);
-        frame_put(table);
-        rc = GNTST_okay;
-    }
+    p = find_entry(v, host_addr, contains_pte);
+    if (p)
+        l1e_put(__atomic_exchange_n(p, new, __ATOMIC_SEQ_CST));
     spin_unlock(lock);
-    return rc;
+    return p ? GNTST_okay : GNTST_general_error;
 }
 
-/* Take the entry that maps `addr` out of its table, with its references (unmap_and_replace). The
- * lock is held. */
-static bool take_entry(struct vcpu *v, uint64_t addr, pte_t *out)
-{
-    unsigned index;
-    mfn_t table;
-    pte_t *p;
-
-    if (!find_entry(v, addr, false, &table, &index))
-        return false;
-    p = map_frame(table);
-    *out = __atomic_exchange_n(&p[index], 0, __ATOMIC_SEQ_CST);
-    unmap_frame(p);
-    frame_put(table);
-    return true;
-}
-
+/* new_addr (unmap_and_replace): the entry that maps it moves here, with its references. */
 int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonly,
                        bool contains_pte, uint64_t new_addr)
 {
     spinlock_t *lock = &v->domain->arch.mmu_lock;
     int rc = GNTST_general_error;
-    unsigned index;
-    pte_t new = 0;
-    mfn_t table;
+    pte_t new = 0, old, *p;
 
     if (new_addr && contains_pte)
         return GNTST_general_error;
     spin_lock(lock);
-    if ((!new_addr || take_entry(v, new_addr, &new)) &&
-        find_entry(v, host_addr, contains_pte, &table, &index)) {
-        pte_t *p = map_frame(table), old = READ_ONCE(p[index]);
-
-        if ((old & PTE_P) && (old & PTE_GRANT) && mfn_eq(pte_mfn(old), f) &&
+    if (new_addr) {
+        p = pt_walk(v, new_addr);
+        if (!p) {
+            spin_unlock(lock);
+            return GNTST_general_error;
+        }
+        new = __atomic_exchange_n(p, 0, __ATOMIC_SEQ_CST);
+    }
+    p = find_entry(v, host_addr, contains_pte);
+    if (p) {
+        old = READ_ONCE(*p);
+        if ((old & (PTE_P | PTE_GRANT)) == (PTE_P | PTE_GRANT) && mfn_eq(pte_mfn(old), f) &&
             !(old & PTE_RW) == readonly) {
-            __atomic_exchange_n(&p[index], new, __ATOMIC_SEQ_CST);
+            __atomic_exchange_n(p, new, __ATOMIC_SEQ_CST);
             new = 0;
             rc = GNTST_okay;
         }
-        unmap_frame(p);
-        frame_put(table);
     }
     l1e_put(new); /* taken, and not used */
     spin_unlock(lock);

@@ -4,7 +4,7 @@
  * writable one besides if it is writable, none for device memory. Rules and errors are those of
  * Xen 4.17.
  *
- * Interface: l1e_get, l1e_put, l1e_adjust.
+ * Interface: asm/l1_entry.h, which has the short way; this is the long one.
  */
 #include <asm/pv_mm.h>
 #include <hv/domain.h>
@@ -14,21 +14,11 @@
 /* The last frame number that a PTE can hold: what an INVALID_MFN becomes in one. */
 #define PTE_MFN_MAX (PTE_ADDR_MASK >> PAGE_SHIFT)
 
-/* Address bits that the processor does not have are reserved in PTEs: setting one faults, in whoever walks the table. */
+/* Address bits that the processor does not have are reserved in PTEs: setting one faults, in
+ * whoever walks the table. */
 static bool beyond_the_bus(mfn_t m)
 {
     return m.m >> (cpu_has.phys_bits - PAGE_SHIFT);
-}
-
-pte_t l1e_adjust(pte_t e)
-{
-    if (!(e & PTE_P))
-        return e;
-    if (!(e & PTE_USER))
-        e |= PTE_GUEST_KERNEL | PTE_USER;
-    if (!(e & PTE_GUEST_KERNEL))
-        e |= PTE_G;
-    return e;
 }
 
 static uint64_t allowed_flags(const struct domain *d)
@@ -40,49 +30,38 @@ static long device_get(pte_t e, mfn_t m, struct domain *l1_owner, struct domain 
 {
     const struct domain *asker = pg_owner == dom_io ? l1_owner : pg_owner;
 
-    if (!asker->arch.iomem_all || !l1_owner->arch.iomem_all || beyond_the_bus(m) || mmio_is_hypervisors(m))
+    if (!asker->arch.iomem_all || !l1_owner->arch.iomem_all || beyond_the_bus(m) ||
+        mmio_is_hypervisors(m))
         return m.m == PTE_MFN_MAX ? -EINVAL : -EPERM;
     /* An MSI-X table is the hypervisor's to write: dom0 gets it read-only (ro_fault.c drops its
      * writes). */
     return (e & PTE_RW) && msix_table_page(m) ? PTE_RW : 0;
 }
 
-long l1e_get(pte_t e, struct domain *l1_owner, struct domain *pg_owner)
+long l1e_get_slow(pte_t e, struct domain *l1_owner, struct domain *pg_owner)
 {
     mfn_t m = pte_mfn(e);
-    struct frame *f;
+    struct frame *f = ram_frame(m);
     bool shared;
 
     if (e & ~(allowed_flags(l1_owner) | PTE_ADDR_MASK) || e & PTE_GRANT)
         return -EINVAL;
-    if (!mfn_is_ram(m))
+    if (!f)
         return device_get(e, m, l1_owner, pg_owner);
-    if (!frame_get(m, pg_owner))
+    if (!frame_try_get(f, pg_owner->id))
         return -EBUSY;
-    f = frame_of(m);
-    if ((e & PTE_RW) && type_get(f, FT_WRITABLE)) {
-        frame_put(m);
+    if ((e & PTE_RW) && type_get_writable(f)) {
+        frame_drop(f);
         return -EBUSY;
     }
     shared = f->flags & (FF_HEAP | FF_HV);
     if (shared && (e & PTE_CACHE_ATTRS)) {
         if (e & PTE_RW)
             type_put(f);
-        frame_put(m);
+        frame_drop(f);
         return -EACCES;
     }
     if ((e & PTE_RW) && (e & PTE_CACHE_ATTRS))
         __atomic_fetch_or(&f->type, TYPE_NONCOHERENT, __ATOMIC_RELAXED);
     return 0;
-}
-
-void l1e_put(pte_t e)
-{
-    mfn_t m = pte_mfn(e);
-
-    if (!(e & PTE_P) || (e & PTE_GRANT) || !mfn_is_ram(m))
-        return;
-    if (e & PTE_RW)
-        type_put(frame_of(m));
-    frame_put(m);
 }

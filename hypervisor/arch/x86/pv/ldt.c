@@ -55,26 +55,20 @@ int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned entries)
     return 0;
 }
 
+/*
+ * No lock, since interrupts may be off and who holds mmu_lock may wait for this CPU's TLB flush: if
+ * the tables change under the walk, a page of the guest's own with good descriptors shows.
+ */
 bool pv_map_ldt_page(struct vcpu *v, unsigned page)
 {
-    struct domain *d = v->domain;
-    unsigned index;
-    pte_t e = 0;
-    mfn_t m;
+    bool writable;
+    pte_t e;
 
     if (page >= LDT_PAGES || page * (PAGE_SIZE / 8) >= v->arch.ldt_entries ||
         is_set(v->arch.ldt_frame[page]))
         return false;
-    spin_lock(&d->arch.mmu_lock);
-    m = pt_walk(v, v->arch.ldt_base + page * PAGE_SIZE, &index);
-    if (!mfn_eq(m, INVALID_MFN)) {
-        const pte_t *p = map_frame(m);
-
-        e = READ_ONCE(p[index]);
-        unmap_frame(p);
-    }
-    spin_unlock(&d->arch.mmu_lock);
-    if (!(e & PTE_P) || frame_get_typed(pte_mfn(e), d, FT_SEGDESC))
+    e = pt_lookup(v->arch.guest_table, v->arch.ldt_base + page * PAGE_SIZE, &writable);
+    if (!e || frame_get_typed(pte_mfn(e), v->domain, FT_SEGDESC))
         return false;
     v->arch.ldt_frame[page] = pte_mfn(e);
     ldt_slot_set(page, pte_mfn(e));

@@ -13,80 +13,94 @@
 #include <asm/pv.h>
 
 #define BATCH        32
+#define PREEMPT_STEP 8
 #define RESULT_KNOWN (1UL << 32)
 
 struct update {
-    struct domain *pt_owner, *pg_owner;
-    bool
-        flush; /* an upper-level entry went: the owner's CPUs are flushed before the call returns */
+    struct pt_edit edit; /* owners, flush */
+    struct frame *table; /* of the last request, with a reference; NULL: none */
+    pte_t *entries;      /* mapped */
+    bool upper;          /* an entry of L2…L4 was changed: there may be debts */
 };
 
 /* An 8-byte write to a frame of the guest's that is no table. */
-static int write_plain(struct frame *f, unsigned offset, uint64_t val)
+static int write_plain(struct frame *f, void *to, uint64_t val)
 {
-    char *p;
-
-    if (type_get(f, FT_WRITABLE))
+    if (type_get_writable(f))
         return -EINVAL;
-    p = map_frame(frame_mfn(f));
-    WRITE_ONCE(*(uint64_t *)(p + offset), val);
-    unmap_frame(p);
+    WRITE_ONCE(*(uint64_t *)to, val);
     type_put(f);
     return 0;
 }
 
-/* The lock is held. */
-static int update_entry(struct update *u, const struct mmu_update *req, unsigned cmd)
+static void drop_table(struct update *u)
 {
-    mfn_t m = maddr_to_mfn(req->ptr);
-    unsigned offset = (req->ptr & ~PAGE_MASK) - cmd;
-    struct pt_edit edit = {.pt_owner = u->pt_owner,
-                           .pg_owner = u->pg_owner,
-                           .preserve_ad = cmd == MMU_PT_UPDATE_PRESERVE_AD};
-    struct frame *f;
-    uint64_t x;
-    int rc;
-
-    if (!frame_get(m, u->pt_owner))
-        return -EINVAL;
-    f = frame_of(m);
-    x = f->type;
-    if ((x & TYPE_VALID) && TYPE_OF(x) >= FT_L1 && TYPE_OF(x) <= FT_L4)
-        rc = pt_edit(&edit, f, TYPE_OF(x), offset / sizeof(pte_t), req->val);
-    else
-        rc = write_plain(f, offset, req->val);
-    u->flush |= edit.flush;
-    frame_put(m);
-    return rc;
+    if (!u->table)
+        return;
+    unmap_frame(u->entries);
+    frame_drop(u->table);
+    u->table = NULL;
 }
 
-static int update_m2p(const struct update *u, const struct mmu_update *req)
+static bool find_table(struct update *u, mfn_t m)
 {
-    mfn_t m = maddr_to_mfn(req->ptr);
+    drop_table(u);
+    if (!frame_described(m) || !frame_try_get(frame_of(m), u->edit.pt_owner->id))
+        return false;
+    u->table = frame_of(m);
+    u->entries = map_frame(m);
+    return true;
+}
 
-    if (u->pt_owner != current->domain)
-        return -EPERM;
-    if (!frame_get(m, u->pg_owner))
+/* The lock is held. What the frame is may change with each request. */
+static int update_entry(struct update *u, uint64_t ptr, uint64_t val)
+{
+    unsigned index = (ptr & ~PAGE_MASK) / sizeof(pte_t);
+    uint64_t x;
+
+    if (unlikely(u->table != frame_of(maddr_to_mfn(ptr))) && !find_table(u, maddr_to_mfn(ptr)))
         return -EINVAL;
-    m2p_set(m, req->val);
+    x = u->table->type;
+    if (likely((x & (TYPE_KIND | TYPE_VALID)) == (TYPE_WORD(FT_L1) | TYPE_VALID)))
+        return pt_edit_l1(&u->edit, &u->entries[index], val);
+    if (!(x & TYPE_VALID) || TYPE_OF(x) < FT_L2 || TYPE_OF(x) > FT_L4)
+        return write_plain(u->table, &u->entries[index], val);
+    u->upper = true;
+    return pt_edit(&u->edit, u->table, TYPE_OF(x), index, val);
+}
+
+static int update_m2p(const struct update *u, mfn_t m, uint64_t pfn)
+{
+    if (u->edit.pt_owner != current->domain)
+        return -EPERM;
+    if (!frame_get(m, u->edit.pg_owner))
+        return -EINVAL;
+    m2p_set(m, pfn);
     frame_put(m);
     return 0;
 }
 
 static int perform(struct update *u, const struct mmu_update *req)
 {
-    unsigned cmd = req->ptr & (sizeof(pte_t) - 1);
-
-    switch (cmd) {
+    switch (req->ptr & (sizeof(pte_t) - 1)) {
     case MMU_NORMAL_PT_UPDATE:
-    case MMU_PT_UPDATE_PRESERVE_AD:
     case MMU_PT_UPDATE_NO_TRANSLATE:
-        return update_entry(u, req, cmd);
+        u->edit.preserve_ad = false;
+        return update_entry(u, req->ptr, req->val);
+    case MMU_PT_UPDATE_PRESERVE_AD:
+        u->edit.preserve_ad = true;
+        return update_entry(u, req->ptr, req->val);
     case MMU_MACHPHYS_UPDATE:
-        return update_m2p(u, &(struct mmu_update){req->ptr - cmd, req->val});
+        return update_m2p(u, maddr_to_mfn(req->ptr), req->val);
     default:
         return -ENOSYS;
     }
+}
+
+/* Others wait for this CPU, or tables are to be taken apart first. Looked at now and then. */
+static bool must_stop(const struct update *u, unsigned long done)
+{
+    return (u->upper && table_debts_any()) || (done % PREEMPT_STEP == 0 && preempt_needed());
 }
 
 /* Perform requests from *done on. *done is left at the first that was not. */
@@ -105,17 +119,18 @@ static int perform_all(struct update *u, uint64_t list, unsigned long *done, uns
             if (copy_in(&batch[0], list + *done * sizeof(batch[0])))
                 return -EFAULT;
         }
-        spin_lock(&u->pt_owner->arch.mmu_lock);
-        for (i = 0; i < n && !rc; i++) {
-            if (i && (preempt_needed() || table_debts_any()))
+        spin_lock(&u->edit.pt_owner->arch.mmu_lock);
+        for (i = 0; i < n; i++) {
+            rc = perform(u, &batch[i]);
+            if (rc)
+                break;
+            ++*done;
+            if (must_stop(u, *done) && *done < count) {
                 rc = -HC_RESTART;
-            else
-                rc = perform(u, &batch[i]);
-            *done += !rc;
+                break;
+            }
         }
-        spin_unlock(&u->pt_owner->arch.mmu_lock);
-        if (!rc && *done < count && (preempt_needed() || table_debts_any()))
-            rc = -HC_RESTART;
+        spin_unlock(&u->edit.pt_owner->arch.mmu_lock);
     }
     return rc;
 }
@@ -124,21 +139,22 @@ static int find_owners(struct update *u, unsigned foreign)
 {
     int rc;
 
-    u->pt_owner = current->domain;
+    u->edit.pt_owner = current->domain;
     if (foreign >> 16) {
-        rc = pg_owner_get((foreign >> 16) - 1, &u->pt_owner);
+        rc = pg_owner_get((foreign >> 16) - 1, &u->edit.pt_owner);
         if (rc)
             return rc;
-        if (u->pt_owner != current->domain && (!u->pt_owner->vcpu || !u->pt_owner->vcpu[0])) {
-            pg_owner_put(u->pt_owner);
+        if (u->edit.pt_owner != current->domain &&
+            (!u->edit.pt_owner->vcpu || !u->edit.pt_owner->vcpu[0])) {
+            pg_owner_put(u->edit.pt_owner);
             return -EINVAL;
         }
     } else {
-        domain_hold(u->pt_owner);
+        domain_hold(u->edit.pt_owner);
     }
-    rc = pg_owner_get(foreign & 0xffff, &u->pg_owner);
+    rc = pg_owner_get(foreign & 0xffff, &u->edit.pg_owner);
     if (rc)
-        pg_owner_put(u->pt_owner);
+        pg_owner_put(u->edit.pt_owner);
     return rc;
 }
 
@@ -146,7 +162,7 @@ long do_mmu_update(struct hypercall *hc)
 {
     uint64_t list = hc->arg[0], pdone = hc->arg[2];
     unsigned count = (unsigned)hc->arg[1] & ~COUNT_PREEMPTED;
-    struct update u = {.flush = false};
+    struct update u = {.table = NULL};
     int rc;
 
     frames_reap();
@@ -161,13 +177,14 @@ long do_mmu_update(struct hypercall *hc)
     if (rc)
         return rc;
     rc = perform_all(&u, list, &hc->progress[0], count);
-    if (u.flush) {
-        cpumask_t cpus = u.pt_owner->arch.dirty_cpus;
+    drop_table(&u);
+    if (u.edit.flush) {
+        cpumask_t cpus = u.edit.pt_owner->arch.dirty_cpus;
 
         tlb_flush_mask(&cpus);
     }
-    pg_owner_put(u.pt_owner);
-    pg_owner_put(u.pg_owner);
+    pg_owner_put(u.edit.pt_owner);
+    pg_owner_put(u.edit.pg_owner);
     if (rc == -HC_RESTART)
         return rc;
     if (pdone) {

@@ -13,15 +13,20 @@
  * Entries with PTE_GRANT have none: the grant handle has. (4) So nobody can write a table but the
  * hypervisor, with the owner's mmu_lock held, keeping (3). (5) Before a frame of one kind
  * (writable, table, descriptors) takes another, every CPU that may remember a translation from its
- * former life flushes. The moment the former life ended is in aux (tlb_clock).
+ * former life flushes. The moment the former life ended is in the word (tlb_clock).
  *
- * The word (hv/frame_priv.h): type, count, and four bits. With count 0 the type is the last one,
- * for (5). Transitions:
+ * The word (hv/frame_priv.h): type, count, stamp, and five bits. With count 0 the type is the last
+ * one, for (5). Transitions of a table:
  *
  *   free of users ──BUSY──► VALID, count ≥ 1 ──last reference──► BUSY ──► free of users
  *        ▲                                                                   │
  *        └──────── PARTIAL, count 0: entries [0, aux) hold references ◄──────┘  (preempted, or an
  * entry was refused)
+ *
+ * A writable page has nothing to validate or take down: it stays VALID with count 0, and each get
+ * and put is one compare-and-swap (hv/frame_priv.h). Its stamp must not be older than the end of
+ * any mapping: each put, the last or not, swaps in the time that it read before. Who read the time,
+ * and then was overtaken by another's get and put, finds the word changed if the time did.
  *
  * PARTIAL goes both ways: a later get of the same type goes on validating from aux up; otherwise
  * the rest is taken down. It holds a general reference, so that (2) keeps the frame. A
@@ -30,8 +35,8 @@
  * used as one of another level) are refused, so references form no cycle.
  *
  * Locks. Tables change type only with their owner's mmu_lock held. Writable, shared and descriptor
- * references come and go without a lock, by compare-and-swap; BUSY is then held for a few
- * instructions, a TLB flush, or one page of descriptors, and others wait for it. Waiting is
+ * references come and go without a lock, by compare-and-swap; BUSY is held only when the kind
+ * changes, for a TLB flush or one page of descriptors, and others wait for it. Waiting is
  * bounded: whoever holds BUSY on a table for longer shows count > 0 or PARTIAL, which is refused
  * (-EINVAL), not waited for, or is taking it down with preemption checks.
  */
@@ -41,30 +46,26 @@
 #include <hv/printk.h>
 #include <hv/string.h>
 #include <asm/pv.h>
+#include <asm/tlb.h>
 
 static bool is_table(enum frame_type t)
 {
     return t >= FT_L1 && t <= FT_L4;
 }
 
-/* Change the word from *x; false: it was something else, *x is reloaded. */
-static bool swap_word(struct frame *f, uint64_t *x, uint64_t new)
-{
-    return __atomic_compare_exchange_n(&f->type, x, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-}
-
-/* We hold BUSY: leave it with this type, count and bits; NONCOHERENT stays, whoever set it. */
+/* We hold BUSY: leave it with this type, count, stamp and bits; NONCOHERENT stays, whoever set it.
+ */
 static void leave_busy(struct frame *f, uint64_t new)
 {
     uint64_t x = f->type;
 
-    while (!swap_word(f, &x, new | (x & TYPE_NONCOHERENT)))
+    while (!type_swap(f, &x, new | (x & TYPE_NONCOHERENT)))
         ;
 }
 
-/* (5): the translations of its former life. Kinds that one may write through the old mapping
- * matter, and tables. */
-static void flush_former_life(struct frame *f)
+/* (5): the translations of its former life, whose word was x. Kinds that one may write through the
+ * old mapping matter, and tables. */
+static void flush_former_life(const struct frame *f, uint64_t x)
 {
     const struct domain *d = frame_owner(f);
     cpumask_t cpus;
@@ -72,7 +73,7 @@ static void flush_former_life(struct frame *f)
     if (!d)
         return;
     cpus = d->arch.dirty_cpus;
-    tlb_filter(&cpus, f->aux);
+    tlb_filter(&cpus, (uint32_t)((x & TYPE_STAMP) >> TYPE_STAMP_SHIFT));
     if (!cpumask_empty(&cpus))
         tlb_flush_mask(&cpus);
 }
@@ -144,7 +145,7 @@ long table_debts_pay(void)
 
 /* BUSY, count 1: make the contents good from aux on. The caller's general reference is the type
  * reference's. */
-static int promote(struct frame *f, const struct domain *d, enum frame_type t, bool was_partial)
+static int promote(struct frame *f, struct domain *d, enum frame_type t, bool was_partial)
 {
     int rc = validate_table(f, t, d);
 
@@ -162,8 +163,7 @@ static int promote(struct frame *f, const struct domain *d, enum frame_type t, b
         if (rc != -HC_RESTART)
             debt_add(f);
     } else {
-        f->aux = tlb_clock();
-        leave_busy(f, TYPE_WORD(t));
+        leave_busy(f, TYPE_WORD(t) | type_stamp_now());
         if (was_partial)
             frame_put(frame_mfn(f));
     }
@@ -195,9 +195,8 @@ static long demote(struct frame *f, enum frame_type t)
         debt_add(f);
         return rc;
     }
-    f->aux = tlb_clock();
-    leave_busy(f, TYPE_WORD(t));
-    frame_put(frame_mfn(f));
+    leave_busy(f, TYPE_WORD(t) | type_stamp_now());
+    frame_drop(f);
     return 0;
 }
 
@@ -208,7 +207,7 @@ long table_finish(struct frame *f)
     do {
         if (!(x & TYPE_PARTIAL) || (x & TYPE_BUSY))
             return 0;
-    } while (!swap_word(f, &x, (x & ~TYPE_PARTIAL) | TYPE_BUSY));
+    } while (!type_swap(f, &x, (x & ~TYPE_PARTIAL) | TYPE_BUSY));
     return demote(f, TYPE_OF(x));
 }
 
@@ -219,11 +218,11 @@ long table_put(mfn_t m)
 
     for (;;) {
         if ((x & TYPE_COUNT) > 1) {
-            if (swap_word(f, &x, x - 1)) {
+            if (type_swap(f, &x, x - 1)) {
                 frame_put(m);
                 return 0;
             }
-        } else if (swap_word(f, &x, (x & ~(TYPE_VALID | TYPE_COUNT)) | TYPE_BUSY)) {
+        } else if (type_swap(f, &x, (x & ~(TYPE_VALID | TYPE_COUNT)) | TYPE_BUSY)) {
             f->aux = PTES_PER_TABLE;
             return demote(f, TYPE_OF(x));
         }
@@ -240,13 +239,15 @@ static int start_life(struct frame *f, uint64_t *x, enum frame_type t)
     int rc = 0;
 
     if (!is_table(t) && t != FT_SEGDESC && (last == t || last == FT_NONE))
-        return swap_word(f, x, (*x & TYPE_NONCOHERENT) | TYPE_WORD(t) | TYPE_VALID | 1) ? 0
-                                                                                        : -EAGAIN;
-    if (!swap_word(f, x, (*x & TYPE_NONCOHERENT) | TYPE_WORD(t) | TYPE_BUSY | 1))
+        return type_swap(f, x,
+                         (*x & (TYPE_NONCOHERENT | TYPE_STAMP)) | TYPE_WORD(t) | TYPE_VALID | 1)
+                   ? 0
+                   : -EAGAIN;
+    if (!type_swap(f, x, (*x & TYPE_NONCOHERENT) | TYPE_WORD(t) | TYPE_BUSY | 1))
         return -EAGAIN;
     if (!partial) {
         if (last != FT_NONE && last != t)
-            flush_former_life(f);
+            flush_former_life(f, *x);
         f->aux = 0;
     }
     if (t != FT_WRITABLE && (*x & TYPE_NONCOHERENT))
@@ -255,9 +256,7 @@ static int start_life(struct frame *f, uint64_t *x, enum frame_type t)
         return promote(f, frame_owner(f), t, partial);
     if (t == FT_SEGDESC)
         rc = validate_segdesc(f);
-    if (rc)
-        f->aux = tlb_clock();
-    leave_busy(f, rc ? TYPE_WORD(t) : TYPE_WORD(t) | TYPE_VALID | 1);
+    leave_busy(f, rc ? TYPE_WORD(t) | type_stamp_now() : TYPE_WORD(t) | TYPE_VALID | 1);
     return rc;
 }
 
@@ -274,9 +273,9 @@ int type_get(struct frame *f, enum frame_type t)
             if (has != t && !(has == FT_SHARED && t == FT_WRITABLE))
                 return -EINVAL;
             if (x & TYPE_VALID) {
-                if ((x & TYPE_COUNT) == TYPE_COUNT)
+                if (x & TYPE_FULL)
                     return -EINVAL;
-                if (swap_word(f, &x, x + 1))
+                if (type_swap(f, &x, x + 1))
                     return 0;
                 continue;
             }
@@ -296,25 +295,9 @@ int type_get(struct frame *f, enum frame_type t)
                 return rc;
             continue;
         }
+        tlb_serve(); /* who is BUSY may be waiting for our flush, and our interrupts may be off */
         cpu_relax();
         x = f->type;
-    }
-}
-
-void type_put(struct frame *f)
-{
-    uint64_t x = f->type;
-
-    for (;;) {
-        if ((x & TYPE_COUNT) > 1) {
-            if (swap_word(f, &x, x - 1))
-                return;
-        } else if (swap_word(f, &x, (x & ~(TYPE_VALID | TYPE_COUNT)) | TYPE_BUSY)) {
-            /* The stamp must be in place before anyone can start the next life. */
-            f->aux = tlb_clock();
-            leave_busy(f, TYPE_WORD(TYPE_OF(x)));
-            return;
-        }
     }
 }
 
@@ -331,9 +314,9 @@ int frame_get_typed(mfn_t m, const struct domain *d, enum frame_type t)
         spin_unlock(&owner->arch.mmu_lock);
         return rc;
     }
-    if (!frame_get(m, d))
+    if (!frame_described(m) || !frame_try_get(frame_of(m), d->id))
         return -EINVAL;
-    rc = type_get(frame_of(m), t);
+    rc = t == FT_WRITABLE ? type_get_writable(frame_of(m)) : type_get(frame_of(m), t);
     if (rc)
         frame_put(m);
     return rc;
@@ -352,7 +335,7 @@ void frame_put_typed(mfn_t m)
         return;
     }
     type_put(f);
-    frame_put(m);
+    frame_drop(f);
 }
 
 bool frame_is_writable_type(mfn_t m)

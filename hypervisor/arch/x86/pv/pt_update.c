@@ -3,16 +3,17 @@
  * One entry of a validated table is changed: by mmu_update, update_va_mapping, or an emulated
  * write. And the walk from an address to its entry.
  *
- * Interface: pt_edit, pt_walk. Order: take the new entry's references, write, drop the old one's;
- * so a refused entry changes nothing. Lock: the table owner's mmu_lock; against it only the
- * processor writes, accessed and dirty bits.
- * What a processor remembers of an old L1 entry is the guest's to flush, as on real hardware; a
- * frame that takes another type or owner meanwhile is flushed then (page_type.c). Only for upper
- * levels the caller flushes, since Xen does.
+ * Interface: pt_edit, pt_edit_l1, pt_walk, pt_lookup. Order: take the new entry's references,
+ * write, drop the old one's; so a refused entry changes nothing. Lock: the table owner's mmu_lock;
+ * against it only the processor writes, accessed and dirty bits. What a processor remembers of an
+ * old L1 entry is the guest's to flush, as on real hardware; a frame that takes another type or
+ * owner meanwhile is flushed then (page_type.c). Only for upper levels the caller flushes, since
+ * Xen does.
  */
 #include <asm/pv_mm.h>
 #include <hv/domain.h>
 #include <hv/vcpu.h>
+#include <asm/map_slots.h>
 #include <asm/pv.h>
 
 static bool replace(pte_t *p, pte_t *old, pte_t new)
@@ -35,44 +36,68 @@ static pte_t write_entry(pte_t *p, pte_t new, bool preserve_ad)
     return old;
 }
 
-static int edit_l1(struct pt_edit *e, pte_t *p, pte_t new)
+/* The bits of an L1 entry that may change while the frame stays and its references, but for RW's.
+ */
+#define PTE_LIGHT (PTE_FREE_FLAGS | PTE_RW)
+
+/*
+ * was and new map the same frame of RAM, of the owner that new should have. Then at most its
+ * writable reference comes or goes. False: it is no such case, or refused: do it the long way.
+ */
+static bool take_same_frame(const struct pt_edit *e, pte_t was, pte_t new)
 {
-    pte_t was = READ_ONCE(*p), old;
-    bool taken = false;
+    struct frame *f;
+
+    if (((was ^ new) & ~PTE_LIGHT) || (was & (PTE_CACHE_ATTRS | PTE_GRANT)) ||
+        !(f = ram_frame(pte_mfn(new))) || f->owner != e->pg_owner->id)
+        return false;
+    return (was & PTE_RW) || !type_get_writable(f);
+}
+
+int pt_edit_l1(struct pt_edit *e, pte_t *p, pte_t new)
+{
+    pte_t was = READ_ONCE(*p), old, put = was, undo = 0;
+    bool drop_writable = false;
 
     if (new &PTE_P) {
         new = l1e_adjust(new);
         if ((was & PTE_P) && !((was ^ new) & ~PTE_FREE_FLAGS)) {
             new = (new & ~PTE_GRANT) |
                   (was & PTE_GRANT); /* whose reference it holds does not change */
-            was = 0;                 /* no reference moves */
+            put = 0;                 /* no reference moves */
+        } else if ((was & PTE_P) && !e->cmpxchg && take_same_frame(e, was, new)) {
+            drop_writable = was & PTE_RW;
+            put = 0;
         } else {
             long rc = l1e_get(new, e->pt_owner, e->pg_owner);
 
             if (rc < 0)
                 return rc;
             new ^= rc;
-            taken = true;
+            undo = new;
         }
     }
     if (e->cmpxchg) {
         old = e->old;
         if (!replace(p, &old, new)) {
             e->old = old;
-            if (taken)
-                l1e_put(new);
+            l1e_put(undo);
             return -EAGAIN;
         }
     } else {
         write_entry(p, new, e->preserve_ad);
     }
-    l1e_put(was);
+    if (drop_writable)
+        type_put(frame_of(pte_mfn(was)));
+    l1e_put(put);
     return 0;
 }
 
 static int edit_upper(struct pt_edit *e, pte_t *p, enum frame_type t, unsigned index, pte_t new)
 {
     pte_t was = READ_ONCE(*p);
+
+    e->pt_owner->arch.upper_edits++;
 
     if (t == FT_L4 && index >= L4_HV_FIRST && index <= L4_HV_LAST)
         return -EINVAL;
@@ -105,31 +130,61 @@ int pt_edit(struct pt_edit *e, struct frame *table, enum frame_type t, unsigned 
     int rc;
 
     if (t == FT_L1)
-        rc = edit_l1(e, &p[index], new);
+        rc = pt_edit_l1(e, &p[index], new);
     else
         rc = edit_upper(e, &p[index], t, index, new);
     unmap_frame(p);
     return rc;
 }
 
-mfn_t pt_walk(const struct vcpu *v, uint64_t va, unsigned *index)
+static pte_t *walk_tables(struct vcpu *v, uint64_t va)
 {
     mfn_t m = v->arch.guest_table;
-    bool canonical = (uint64_t)((int64_t)(va << 16) >> 16) == va;
 
-    if (!canonical || mfn_eq(m, INVALID_MFN) || !m.m)
-        return INVALID_MFN;
-    if (va >= HV_VIRT_START && va < HV_VIRT_END)
-        return INVALID_MFN;
+    if (!guest_range_ok(va & PAGE_MASK, 1) || mfn_eq(m, INVALID_MFN) || !m.m)
+        return NULL;
     for (unsigned level = 4; level > 1; level--) {
-        const pte_t *p = map_frame(m);
-        pte_t e = READ_ONCE(p[pte_index(va, level)]);
+        pte_t e = READ_ONCE(((pte_t *)frame_peek(m))[pte_index(va, level)]);
 
-        unmap_frame(p);
         if (!(e & PTE_P))
-            return INVALID_MFN;
+            return NULL;
         m = pte_mfn(e);
     }
-    *index = pte_index(va, 1);
-    return m;
+    v->arch.walk.region = va >> 21;
+    v->arch.walk.edits = v->domain->arch.upper_edits;
+    v->arch.walk.l4 = v->arch.guest_table;
+    v->arch.walk.l1 = m;
+    return (pte_t *)frame_peek(m) + pte_index(va, 1);
+}
+
+/*
+ * The last walk is remembered. What it found holds until an upper entry changes or a frame becomes
+ * an upper table, which count d->arch.upper_edits: tables that are reached stay what they are.
+ */
+pte_t *pt_walk(struct vcpu *v, uint64_t va)
+{
+    if (likely(v->arch.walk.region == va >> 21 &&
+               v->arch.walk.edits == v->domain->arch.upper_edits &&
+               mfn_eq(v->arch.walk.l4, v->arch.guest_table) && v->arch.walk.l1.m))
+        return (pte_t *)frame_peek(v->arch.walk.l1) + pte_index(va, 1);
+    return walk_tables(v, va);
+}
+
+pte_t pt_lookup(mfn_t m, uint64_t va, bool *writable)
+{
+    pte_t e = 0, all = PTE_RW;
+
+    if (!guest_range_ok(va & PAGE_MASK, 1) || !m.m)
+        return 0;
+    for (unsigned level = 4; level; level--) {
+        if (!ram_frame(m))
+            return 0;
+        e = READ_ONCE(((pte_t *)frame_peek(m))[pte_index(va, level)]);
+        if (!(e & PTE_P))
+            return 0;
+        all &= e;
+        m = pte_mfn(e);
+    }
+    *writable = all;
+    return e;
 }

@@ -6,7 +6,8 @@
  * tables no longer justify.
  *
  * Interface: pv_handle_page_fault, pv_handle_hv_page_fault (asm/pv.h). Everything else is the
- * guest's own fault: false. Lock: the domain's mmu_lock, not across the reading of the instruction.
+ * guest's own fault: false. Lock: the domain's mmu_lock for the write itself; the walk before it
+ * takes none.
  */
 #include <asm/pv_mm.h>
 #include <asm/write_decode.h>
@@ -22,57 +23,35 @@
 #define LDT_SIZE  0x10000
 #define FLAG_TF   0x100u
 #define VECTOR_DB 1
-#define TRIES     64 /* each is lost to the processor setting A or D in the entry: a handful at most \
-                      */
+#define TRIES                                                                          \
+    64 /* each is lost to the processor setting A or D in the entry: a handful at most \
+        */
 
-/*
- * The entry that maps va in the tree below L4 m; *writable: all levels say so. 0: none. With the
- * lock held it stays so.
- */
-static pte_t lookup(mfn_t m, uint64_t va, bool *writable)
-{
-    pte_t e = 0;
-
-    *writable = true;
-    if (!guest_range_ok(va, 1))
-        return 0;
-    for (unsigned level = 4; level; level--) {
-        const pte_t *p;
-
-        if (!m.m || !mfn_is_ram(m))
-            return 0;
-        p = map_frame(m);
-
-        e = READ_ONCE(p[pte_index(va, level)]);
-        unmap_frame(p);
-        if (!(e & PTE_P))
-            return 0;
-        *writable = *writable && (e & PTE_RW);
-        m = pte_mfn(e);
-    }
-    return e;
-}
-
-/* Apply w to the operand at `offset` of the L1 table f. 0, or < 0: not written. The lock is held.
- */
-static int write_table(const struct write_insn *w, struct cpu_user_regs *regs, struct frame *f,
+/* Apply w to the operand at p + offset, in an L1 table that is held. 0, or < 0: not written. The
+ * lock is held. */
+static int write_table(const struct write_insn *w, struct cpu_user_regs *regs, pte_t *p,
                        unsigned offset)
 {
     struct domain *d = current->domain;
     struct pt_edit edit = {.pt_owner = d, .pg_owner = d, .cmpxchg = true};
-    unsigned shift = offset % sizeof(pte_t) * 8, index = offset / sizeof(pte_t);
+    unsigned shift = offset % sizeof(pte_t) * 8;
     uint64_t mask = w->bytes == 8 ? ~0UL : (1UL << (w->bytes * 8)) - 1;
-    const pte_t *p = map_frame(frame_mfn(f));
     int rc = -EAGAIN;
 
-    edit.old = READ_ONCE(p[index]);
-    unmap_frame(p);
+    p += offset / sizeof(pte_t);
+    if (w->op == W_MOV && w->bytes == sizeof(pte_t)) { /* whatever is there */
+        edit.cmpxchg = false;
+        rc = pt_edit_l1(&edit, p, write_source(w, regs));
+        regs->rip += rc ? 0 : w->length;
+        return rc;
+    }
+    edit.old = READ_ONCE(*p);
     for (unsigned i = 0; i < TRIES && rc == -EAGAIN; i++) {
         pte_t seen = edit.old;
         uint64_t old = seen >> shift & mask, new = old;
 
         if (write_result(w, regs, old, &new))
-            rc = pt_edit(&edit, f, FT_L1, index, (seen & ~(mask << shift)) | new << shift);
+            rc = pt_edit_l1(&edit, p, (seen & ~(mask << shift)) | new << shift);
         else
             rc = 0;
         if (!rc)
@@ -81,33 +60,48 @@ static int write_table(const struct write_insn *w, struct cpu_user_regs *regs, s
     return rc;
 }
 
+/* Few instructions are longer than eight bytes, and those few are read again. */
 static bool fetch(const struct cpu_user_regs *regs, struct write_insn *w)
 {
-    uint8_t insn[INSN_MAX];
-    unsigned n = sizeof(insn) - copy_from_guest_partial(insn, regs->rip, sizeof(insn));
+    uint8_t insn[INSN_MAX + 1];
+    unsigned n = sizeof(uint64_t);
 
+    n -= copy_from_guest_partial(insn, regs->rip, n);
+    if (write_decode(insn, n, w))
+        return true;
+    if (n < sizeof(uint64_t))
+        return false;
+    n = INSN_MAX - copy_from_guest_partial(insn, regs->rip, INSN_MAX);
     return write_decode(insn, n, w);
 }
 
-static bool emulate_table_write(struct vcpu *v, struct cpu_user_regs *regs, uint64_t va)
+static bool is_l1(const struct frame *f)
+{
+    return (f->type & (TYPE_KIND | TYPE_VALID)) == (TYPE_WORD(FT_L1) | TYPE_VALID);
+}
+
+/*
+ * The guest's address led to frame f when it faulted; the write goes there even if another vCPU has
+ * changed the address meanwhile, as a processor's would until its TLB is flushed. What counts is
+ * that f is one of the guest's L1 tables now.
+ */
+static bool emulate_table_write(struct vcpu *v, struct cpu_user_regs *regs, struct frame *f,
+                                uint64_t va)
 {
     struct domain *d = v->domain;
     struct write_insn w;
-    bool ok = false, writable;
-    pte_t e;
+    bool ok = false;
+    pte_t *p;
 
-    if (!fetch(regs, &w) || (va & (w.bytes - 1)))
+    if (!is_l1(f) || !fetch(regs, &w) || (va & (w.bytes - 1)) || !frame_try_get(f, d->id))
         return false;
+    p = map_frame(frame_mfn(f));
     spin_lock(&d->arch.mmu_lock);
-    e = lookup(v->arch.guest_table, va, &writable); /* again: another vCPU may have changed it meanwhile */
-    if ((e & PTE_P) && !(e & PTE_RW) && frame_get(pte_mfn(e), d)) {
-        struct frame *f = frame_of(pte_mfn(e));
-
-        if ((f->type & TYPE_VALID) && TYPE_OF(f->type) == FT_L1)
-            ok = !write_table(&w, regs, f, va & ~PAGE_MASK);
-        frame_put(pte_mfn(e));
-    }
+    if (is_l1(f))
+        ok = !write_table(&w, regs, p, va & ~PAGE_MASK);
     spin_unlock(&d->arch.mmu_lock);
+    unmap_frame(p);
+    frame_drop(f);
     return ok;
 }
 
@@ -132,11 +126,9 @@ static bool map_ldt(struct vcpu *v, uint64_t va)
 static bool handle_write(struct vcpu *v, struct cpu_user_regs *regs, uint64_t va)
 {
     bool writable, handled;
-    pte_t e;
+    struct frame *f;
+    pte_t e = pt_lookup(v->arch.guest_table, va, &writable);
 
-    spin_lock(&v->domain->arch.mmu_lock);
-    e = lookup(v->arch.guest_table, va, &writable);
-    spin_unlock(&v->domain->arch.mmu_lock);
     if (!e)
         return false;
     if (writable) { /* its TLB entry is older than the rights */
@@ -145,8 +137,9 @@ static bool handle_write(struct vcpu *v, struct cpu_user_regs *regs, uint64_t va
     }
     if (e & PTE_RW)
         return false;
-    if (mfn_is_ram(pte_mfn(e)))
-        handled = emulate_table_write(v, regs, va);
+    f = ram_frame(pte_mfn(e));
+    if (f)
+        handled = emulate_table_write(v, regs, f, va);
     else
         handled =
             v->domain->arch.iomem_all && msix_table_page(pte_mfn(e)) && drop_device_write(regs);
@@ -174,8 +167,9 @@ bool pv_handle_page_fault(struct cpu_user_regs *regs, uint64_t va)
 }
 
 /*
- * No lock, and interrupts may be off: whoever holds mmu_lock may be waiting for this CPU to flush its TLB. Tables that change under
- * the walk make it wrong about one try, which ends in another fault or in -EFAULT.
+ * No lock, and interrupts may be off: whoever holds mmu_lock may be waiting for this CPU to flush
+ * its TLB. Tables that change under the walk make it wrong about one try, which ends in another
+ * fault or in -EFAULT.
  */
 bool pv_handle_hv_page_fault(uint64_t va, uint32_t error_code)
 {
@@ -192,7 +186,8 @@ bool pv_handle_hv_page_fault(uint64_t va, uint32_t error_code)
     if (!guest_range_ok(va, 1) || (error_code & (PFEC_P | PFEC_W)) == PFEC_P)
         return false;
     /* The tables that are loaded, which are the user's while the vCPU runs its user mode. */
-    e = lookup(v->arch.user_mode ? v->arch.guest_table_user : v->arch.guest_table, va, &writable);
+    e = pt_lookup(v->arch.user_mode ? v->arch.guest_table_user : v->arch.guest_table, va,
+                  &writable);
     if (!e || ((error_code & PFEC_W) && !writable))
         return false;
     tlb_flush_local_va(va);

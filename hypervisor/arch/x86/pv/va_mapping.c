@@ -42,15 +42,14 @@ static long update(uint64_t va, pte_t val, unsigned long flags, struct domain *p
 {
     struct domain *d = current->domain;
     struct pt_edit edit = {.pt_owner = d, .pg_owner = pg_owner};
-    unsigned index;
     int rc = -EINVAL;
-    mfn_t m;
+    pte_t *p;
 
     frames_reap();
     spin_lock(&d->arch.mmu_lock);
-    m = pt_walk(current, va, &index);
-    if (!mfn_eq(m, INVALID_MFN))
-        rc = pt_edit(&edit, frame_of(m), FT_L1, index, val);
+    p = pt_walk(current, va);
+    if (p)
+        rc = pt_edit_l1(&edit, p, val);
     spin_unlock(&d->arch.mmu_lock);
     return rc ? rc : flush(va, flags);
 }

@@ -15,29 +15,38 @@ static bool is_hv_slot(enum frame_type t, unsigned i)
     return t == FT_L4 && i >= L4_HV_FIRST && i <= L4_HV_LAST;
 }
 
+/* Is any of the four entries from e on present? Most tables are mostly empty. */
+static inline bool any_of_4(const pte_t *e)
+{
+    return (e[0] | e[1] | e[2] | e[3]) & PTE_P;
+}
+
+/* The first entry at or above i that is present, or PTES_PER_TABLE. */
+static inline unsigned next_present(const pte_t *e, unsigned i)
+{
+    while (i < PTES_PER_TABLE && !(e[i] & PTE_P)) {
+        i++;
+        while (i % 4 == 0 && i < PTES_PER_TABLE && !any_of_4(&e[i]))
+            i += 4;
+    }
+    return i;
+}
+
 static void put_l1_entries(pte_t *e, unsigned n)
 {
-    while (n--) {
-        pte_t old = e[n];
-
-        if (!(old & PTE_P))
-            continue;
-        if (old & PTE_GRANT)
-            e[n] =
-                0; /* its handle's reference does not cover a page that is not a table any more */
+    for (unsigned i = next_present(e, 0); i < n; i = next_present(e, i + 1)) {
+        if (e[i] & PTE_GRANT) /* its handle's reference does not cover a page that is no table */
+            e[i] = 0;
         else
-            l1e_put(old);
+            l1e_put(e[i]);
     }
 }
 
 static int validate_l1(struct frame *f, pte_t *e, struct domain *d)
 {
-    for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
-        long rc;
+    for (unsigned i = next_present(e, 0); i < PTES_PER_TABLE; i = next_present(e, i + 1)) {
+        long rc = l1e_get(e[i], d, d);
 
-        if (!(e[i] & PTE_P))
-            continue;
-        rc = l1e_get(e[i], d, d);
         if (rc < 0) {
             put_l1_entries(e, i);
             return rc;
@@ -48,10 +57,12 @@ static int validate_l1(struct frame *f, pte_t *e, struct domain *d)
     return 0;
 }
 
-static int validate_upper(struct frame *f, pte_t *e, enum frame_type t, const struct domain *d)
+static int validate_upper(struct frame *f, pte_t *e, enum frame_type t, struct domain *d)
 {
-    bool worked = false; /* each call makes some progress, however urgent the rest of the world is */
+    bool worked =
+        false; /* each call makes some progress, however urgent the rest of the world is */
 
+    d->arch.upper_edits++;
     for (unsigned i = f->aux; i < PTES_PER_TABLE; i++) {
         int rc;
 
@@ -74,10 +85,10 @@ static int validate_upper(struct frame *f, pte_t *e, enum frame_type t, const st
     return 0;
 }
 
-int validate_table(struct frame *f, enum frame_type t, const struct domain *d)
+int validate_table(struct frame *f, enum frame_type t, struct domain *d)
 {
     pte_t *e = map_frame(frame_mfn(f));
-    int rc = t == FT_L1 ? validate_l1(f, e, (struct domain *)d) : validate_upper(f, e, t, d);
+    int rc = t == FT_L1 ? validate_l1(f, e, d) : validate_upper(f, e, t, d);
 
     unmap_frame(e);
     return rc;

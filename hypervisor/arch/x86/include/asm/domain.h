@@ -12,6 +12,7 @@ struct pirq_map; /* arch/x86/irq.c */
 
 struct arch_domain {
     spinlock_t mmu_lock;         /* page-table edits of this domain */
+    uint64_t upper_edits;        /* mmu_lock: how often an entry of an L2…L4 table changed, or one was made such a table */
     cpumask_t dirty_cpus;        /* CPUs whose TLB may hold its translations (a_cpumask_*) */
     struct pirq_map *pirqs;      /* dom0's interrupts; NULL: none */
     bool iomem_all;              /* may map MMIO (dom0), except the hypervisor's own devices */
@@ -43,6 +44,11 @@ struct arch_vcpu {
     mfn_t guest_table;           /* kernel L4, type reference held; INVALID_MFN: none */
     mfn_t guest_table_user;      /* user L4 */
     bool user_mode;              /* runs on guest_table_user (guest user), else guest kernel */
+    struct {                     /* mmu_lock: the last walk, true while these are what they were (pt_update.c) */
+        uint64_t region;         /* address >> 21 */
+        uint64_t edits;          /* d->arch.upper_edits */
+        mfn_t l4, l1;            /* 0: no walk yet */
+    } walk;
     /* in page_type/va_mapping: lazily flushed */
     bool need_tlb_flush;
     uint32_t table_debt[4];      /* frames of tables left half taken apart by this vCPU, 0: none (page_type.c) */

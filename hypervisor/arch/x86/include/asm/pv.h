@@ -67,10 +67,14 @@ void tlb_flush_local_va(uint64_t va);
 void tlb_flush_mask(const cpumask_t *cpus);             /* returns when all have flushed; includes this CPU if in the set */
 void tlb_flush_mask_va(const cpumask_t *cpus, uint64_t va);
 /*
- * Page-reuse clock: frame->aux may keep tlb_clock() of the moment a frame lost its last mapping; needs a flush before the
+ * Page-reuse clock: a frame's type word keeps tlb_clock() of the moment it lost its last mapping; needs a flush before the
  * frame gets another type or owner only on CPUs that have not flushed since. (page_type.c)
  */
-uint32_t tlb_clock(void);
+extern _Atomic uint32_t tlb_time;
+static inline uint32_t tlb_clock(void)
+{
+    return tlb_time;
+}
 void tlb_filter(cpumask_t *cpus, uint32_t stamp);       /* drop CPUs that flushed after stamp */
 
 /* --- hv_paging.c (machine): the hypervisor's own tables -------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 
 #include <hv/frame_priv.h>
 #include <hv/hypercall.h>
-#include <asm/page.h>
+#include <asm/l1_entry.h>
 #include <asm/uaccess.h>
 
 /* --- validate.c: the contents of a table --- */
@@ -19,20 +19,12 @@
  * far it came
  * (-HC_RESTART: preempted). The table's lock is held.
  */
-int validate_table(struct frame *f, enum frame_type t, const struct domain *d);
+int validate_table(struct frame *f, enum frame_type t, struct domain *d);
 /* Drop them from f->aux down to 0. 0 or -HC_RESTART. */
 long devalidate_table(struct frame *f, enum frame_type t);
 int validate_segdesc(struct frame *f); /* descriptor.c */
 
-/* --- l1_entry.c --- */
-/*
- * Take the references that the present entry e of a table of l1_owner needs, where e names a frame
- * of pg_owner. 0, -errno, or > 0: flags to be flipped in e before it is written (the mapping is
- * allowed in that form).
- */
-long l1e_get(pte_t e, struct domain *l1_owner, struct domain *pg_owner);
-void l1e_put(pte_t e);
-pte_t l1e_adjust(pte_t e); /* what the hardware and the guest will see */
+/* --- entries --- */
 static inline pte_t l2plus_adjust(pte_t e)
 {
     return e & PTE_P ? e | PTE_USER : e;
@@ -48,9 +40,19 @@ struct pt_edit {
                  */
 };
 int pt_edit(struct pt_edit *e, struct frame *table, enum frame_type t, unsigned index, pte_t new);
-/* The L1 table and index that map va for v's guest kernel; INVALID_MFN: none. The domain's mmu_lock
- * is held. */
-mfn_t pt_walk(const struct vcpu *v, uint64_t va, unsigned *index);
+/* The same for an L1 entry that is mapped already. No frame is mapped before the entry is written.
+ */
+int pt_edit_l1(struct pt_edit *e, pte_t *p, pte_t new);
+/*
+ * The L1 entry that maps va for v's guest kernel; NULL: none. Good until the next frame is mapped.
+ * The domain's mmu_lock is held.
+ */
+pte_t *pt_walk(struct vcpu *v, uint64_t va);
+/*
+ * The same from L4 table m down, without the lock: the tables may change meanwhile, so what is
+ * found is a hint. 0: nothing is mapped. *writable: all levels say so.
+ */
+pte_t pt_lookup(mfn_t m, uint64_t va, bool *writable);
 
 /* In a count: Xen's mark of a call that it continues. Ours continue by themselves; guests may set
  * it all the same. */

@@ -13,4 +13,10 @@ extern char *fake_ram;
 #define M2P_TABLE   fake_m2p
 #define HEAP_BASE   fake_ram
 
+extern uint64_t fake_nr_frames;
+static inline bool frame_described(mfn_t m)
+{
+    return m.m < fake_nr_frames;
+}
+
 #endif
