@@ -77,11 +77,9 @@ static void retract_flags(struct grant_table *gt, grant_ref_t ref, const struct 
 
 static int take_frame(struct domain *owner, mfn_t f, bool readonly)
 {
-    if (!mfn_is_ram(f))
-        return GNTST_bad_page;
-    if (readonly ? !frame_get(f, owner) : frame_get_typed(f, owner, FT_WRITABLE) != 0)
-        return GNTST_general_error;
-    return GNTST_okay;
+    if (readonly ? frame_get(f, owner) : !frame_get_typed(f, owner, FT_WRITABLE))
+        return GNTST_okay;
+    return mfn_is_ram(f) ? GNTST_general_error : GNTST_bad_page;
 }
 
 static void drop_frame(mfn_t f, bool readonly)
@@ -113,11 +111,11 @@ static int pin_locked(struct domain *owner, domid_t user, grant_ref_t ref, bool 
         if (rc != GNTST_okay)
             return rc;
         if (!pinned) {
-            a->frame = frame;
+            a->frame = (uint32_t)frame.m;
             a->domid = user;
         }
     }
-    rc = take_frame(owner, a->frame, readonly);
+    rc = take_frame(owner, mfn(a->frame), readonly);
     if (rc != GNTST_okay) {
         retract_flags(gt, ref, a);
         return rc;
@@ -126,7 +124,7 @@ static int pin_locked(struct domain *owner, domid_t user, grant_ref_t ref, bool 
         a->readers++;
     else
         a->writers++;
-    *f = a->frame;
+    *f = mfn(a->frame);
     return GNTST_okay;
 }
 
@@ -157,11 +155,6 @@ int grant_pin(struct domain *owner, domid_t user, grant_ref_t ref, bool readonly
     return rc;
 }
 
-mfn_t grant_pinned_frame(struct domain *owner, grant_ref_t ref)
-{
-    return active_entry(owner->grant, ref)->frame; /* it does not change while it is pinned */
-}
-
 int grant_repin(struct domain *owner, grant_ref_t ref, bool readonly)
 {
     struct active *a;
@@ -169,7 +162,7 @@ int grant_repin(struct domain *owner, grant_ref_t ref, bool readonly)
 
     spin_lock(&owner->grant->lock);
     a = active_entry(owner->grant, ref);
-    rc = take_frame(owner, a->frame, readonly);
+    rc = take_frame(owner, mfn(a->frame), readonly);
     if (rc == GNTST_okay) {
         if (readonly)
             a->readers++;
@@ -187,7 +180,7 @@ void grant_unpin(struct domain *owner, grant_ref_t ref, bool readonly)
 
     spin_lock(&owner->grant->lock);
     a = active_entry(owner->grant, ref);
-    f = a->frame;
+    f = mfn(a->frame);
     if (readonly)
         a->readers--;
     else

@@ -16,7 +16,8 @@ struct side {
     bool held, is_ref, readonly;
     domid_t domid;
     uint64_t ref_or_frame;
-    struct domain *owner;
+    struct domain *owner; /* current's, or peer's */
+    struct peer peer;
     mfn_t frame;
     char *page;
 };
@@ -25,6 +26,7 @@ static void side_release(struct side *s)
 {
     if (!s->held)
         return;
+    s->held = false;
     unmap_frame(s->page);
     if (s->is_ref)
         grant_unpin(s->owner, (grant_ref_t)s->ref_or_frame, s->readonly);
@@ -32,95 +34,118 @@ static void side_release(struct side *s)
         frame_put(s->frame);
     else
         frame_put_typed(s->frame);
-    domain_put(s->owner);
-    s->held = false;
 }
 
 static int claim_own_frame(mfn_t f, bool readonly)
 {
     struct domain *self = current->domain;
 
-    if (!frame_get(f, self))
-        return GNTST_bad_page;
-    if (readonly)
+    if (readonly ? frame_get(f, self) : !frame_get_typed(f, self, FT_WRITABLE))
         return GNTST_okay;
-    /* Its own, but perhaps a page table: then not to be written. The typed reference stands for
-     * both. */
-    if (frame_get_typed(f, self, FT_WRITABLE)) {
-        frame_put(f);
-        return GNTST_general_error;
-    }
+    /* Its own, but perhaps a page table: then not to be written. */
+    if (readonly || !frame_get(f, self))
+        return GNTST_bad_page;
     frame_put(f);
-    return GNTST_okay;
+    return GNTST_general_error;
 }
 
-static int side_claim(struct side *s, const struct gnttab_copy_ptr *ptr, bool is_ref, bool readonly)
+static uint64_t named(const struct gnttab_copy_ptr *ptr, bool is_ref)
 {
-    struct domain *self = current->domain;
-    uint64_t what = is_ref ? ptr->u.ref : ptr->u.gmfn;
-    int rc = GNTST_okay;
+    return is_ref ? ptr->u.ref : ptr->u.gmfn;
+}
 
-    if (s->held && s->is_ref == is_ref && s->domid == ptr->domid && s->ref_or_frame == what)
+static bool side_is(const struct side *s, const struct gnttab_copy_ptr *ptr, bool is_ref)
+{
+    return s->held && s->domid == ptr->domid && s->ref_or_frame == named(ptr, is_ref) &&
+           s->is_ref == is_ref;
+}
+
+/* The domain of a side, for which what it held before goes if it is another's. */
+static int side_domain(struct side *s, const struct gnttab_copy_ptr *ptr, bool is_ref)
+{
+    if (side_is(s, ptr, is_ref))
         return GNTST_okay;
     side_release(s);
-    *s = (struct side){
-        .is_ref = is_ref, .readonly = readonly, .domid = ptr->domid, .ref_or_frame = what};
-    s->owner = domain_get(ptr->domid == DOMID_SELF ? self->id : ptr->domid);
-    if (!s->owner || !s->owner->grant) {
-        rc = GNTST_bad_domain;
-    } else if (!is_ref && ptr->domid != DOMID_SELF) {
-        rc = GNTST_permission_denied; /* others' frames only by grant */
-    } else if (is_ref) {
-        rc = grant_pin(s->owner, self->id, (grant_ref_t)what, readonly, &s->frame);
-    } else {
-        s->frame = mfn(what);
-        rc = claim_own_frame(s->frame, readonly);
-    }
-    if (rc != GNTST_okay) {
-        if (s->owner)
-            domain_put(s->owner);
+    s->owner = ptr->domid == DOMID_SELF ? current->domain : peer_get(&s->peer, ptr->domid);
+    if (!s->owner || !s->owner->grant)
+        return GNTST_bad_domain;
+    /* Others' frames only by grant. */
+    return is_ref || ptr->domid == DOMID_SELF ? GNTST_okay : GNTST_permission_denied;
+}
+
+static int side_claim(struct side *s, const struct gnttab_copy_ptr *ptr, bool is_ref)
+{
+    uint64_t what = named(ptr, is_ref);
+    int rc;
+
+    if (s->held)
+        return GNTST_okay;
+    s->frame = mfn(what);
+    if (is_ref)
+        rc = grant_pin(s->owner, current->domain->id, (grant_ref_t)what, s->readonly, &s->frame);
+    else
+        rc = claim_own_frame(s->frame, s->readonly);
+    if (rc != GNTST_okay)
         return rc;
-    }
     s->page = map_frame(s->frame);
+    s->domid = ptr->domid;
+    s->ref_or_frame = what;
+    s->is_ref = is_ref;
     s->held = true;
     return GNTST_okay;
 }
 
+/* What is checked first is as in Xen: the domains, then the frames, then the ranges. */
 static int copy_one(const struct gnttab_copy *op, struct side *from, struct side *to)
 {
-    int rc;
+    bool from_ref = op->flags & GNTCOPY_source_gref, to_ref = op->flags & GNTCOPY_dest_gref;
+    int rc = side_domain(from, &op->source, from_ref);
 
+    if (rc == GNTST_okay)
+        rc = side_domain(to, &op->dest, to_ref);
+    if (rc == GNTST_okay)
+        rc = side_claim(from, &op->source, from_ref);
+    if (rc == GNTST_okay)
+        rc = side_claim(to, &op->dest, to_ref);
+    if (rc != GNTST_okay)
+        return rc;
     if ((uint32_t)op->source.offset + op->len > PAGE_SIZE ||
         (uint32_t)op->dest.offset + op->len > PAGE_SIZE)
         return GNTST_bad_copy_arg;
-    rc = side_claim(from, &op->source, op->flags & GNTCOPY_source_gref, true);
-    if (rc == GNTST_okay)
-        rc = side_claim(to, &op->dest, op->flags & GNTCOPY_dest_gref, false);
-    if (rc == GNTST_okay)
-        memmove(to->page + op->dest.offset, from->page + op->source.offset, op->len);
-    return rc;
+    memmove(to->page + op->dest.offset, from->page + op->source.offset, op->len);
+    return GNTST_okay;
+}
+
+static long copy_batch(uint64_t at, unsigned n, struct side *from, struct side *to)
+{
+    struct gnttab_copy op[GRANT_BATCH];
+
+    if (copy_from_guest(op, at, n * sizeof(op[0])))
+        return -EFAULT;
+    for (unsigned i = 0; i < n; i++) {
+        op[i].status = (int16_t)copy_one(&op[i], from, to);
+        if (!i && n > 1 && copy_out(at, &op[0]))
+            return -EFAULT;
+    }
+    return copy_to_guest(at, op, n * sizeof(op[0]));
 }
 
 long gnttab_copy(struct hypercall *hc, uint64_t uop, unsigned count)
 {
-    struct side from = {.held = false}, to = {.held = false};
+    struct side from = {.readonly = true}, to = {.readonly = false};
     long rc = 0;
 
     while (hc->progress[0] < count && !rc) {
         uint64_t at = uop + hc->progress[0] * sizeof(struct gnttab_copy);
-        struct gnttab_copy op;
+        unsigned n = batch_at(at, sizeof(struct gnttab_copy), count - hc->progress[0]);
 
-        if (copy_in(&op, at)) {
-            rc = -EFAULT;
-        } else {
-            op.status = (int16_t)copy_one(&op, &from, &to);
-            rc = copy_to_guest(at + offsetof(struct gnttab_copy, status), &op.status,
-                               sizeof(op.status));
-            if (!rc && ++hc->progress[0] < count && preempt_needed())
-                rc = -HC_RESTART;
-        }
+        rc = copy_batch(at, n, &from, &to);
+        if (!rc && (hc->progress[0] += n) < count && preempt_needed())
+            rc = -HC_RESTART;
     }
     side_release(&from);
     side_release(&to);
+    peer_put(&from.peer);
+    peer_put(&to.peer);
     return rc;
 }

@@ -29,17 +29,18 @@
 
 struct active {                /* of one entry, while it is pinned */
     uint32_t readers, writers; /* pins */
-    mfn_t frame;
+    uint32_t frame;
     domid_t domid; /* whose the pins are */
 };
 
 struct track { /* a handle of a domain's */
     grant_ref_t ref;
-    domid_t domid; /* whose grant */
-    uint16_t
-        flags; /* GNTMAP_host_map, device_map: the parts that are mapped; readonly, contains_pte */
+    uint32_t frame;
     uint32_t next_free;
+    domid_t domid;  /* whose grant */
+    uint16_t flags; /* atomic; track.c */
 };
+_Static_assert(sizeof(struct active) == 16 && sizeof(struct track) == 16, "found by shifts");
 
 struct grant_table { /* d->grant */
     spinlock_t lock;
@@ -70,22 +71,58 @@ long gnttab_get_status_frames(uint64_t uop);
 int grant_pin(struct domain *owner, domid_t user, grant_ref_t ref, bool readonly, mfn_t *f);
 int grant_repin(struct domain *owner, grant_ref_t ref, bool readonly);
 void grant_unpin(struct domain *owner, grant_ref_t ref, bool readonly);
-/* The frame of an entry that the caller has pinned. */
-mfn_t grant_pinned_frame(struct domain *owner, grant_ref_t ref);
 /* Is the entry pinned? gt->lock held. */
 bool grant_is_pinned(struct grant_table *gt, grant_ref_t ref);
 
-/* track.c. -1: no room. A new handle has no parts mapped (flags 0) until track_set. */
+/* track.c. -1: no room. A new handle has no parts mapped until track_set. */
+#define GRANT_PARTS (GNTMAP_host_map | GNTMAP_device_map)
 int64_t track_alloc(struct domain *d);
 void track_set(struct domain *d, uint32_t handle, struct track t);
 void track_free(struct domain *d, uint32_t handle);
 /*
- * Claim the parts (GNTMAP_*) of a handle for unmapping: nobody else can until track_unclaim gives
- * them back. False: no such handle or none of those parts; *t is the handle as it was, with flags
- * the parts that were claimed and readonly.
+ * Claim the parts (GNTMAP_*) of a handle for unmapping: nobody else can until they are given back
+ * (track_unclaim) or gone (track_gone: frees the handle with its last part). False: nothing is
+ * mapped by such a handle. *t is the handle, in flags the parts that were claimed, perhaps none,
+ * readonly and contains_pte.
  */
-bool track_claim(struct domain *d, uint32_t handle, uint16_t parts, struct track *t, bool *last);
+bool track_claim(struct domain *d, uint32_t handle, uint16_t parts, struct track *t);
 void track_unclaim(struct domain *d, uint32_t handle, uint16_t parts);
+void track_gone(struct domain *d, uint32_t handle, uint16_t parts);
+
+/*
+ * The domain that operations name, held from one to the next: it is mostly the same one. Start with
+ * {NULL}, end with peer_put.
+ */
+struct peer {
+    struct domain *d;
+};
+static inline void peer_put(struct peer *p)
+{
+    if (p->d)
+        domain_put(p->d);
+    p->d = NULL;
+}
+static inline struct domain *peer_get(struct peer *p, domid_t id)
+{
+    if (unlikely(!p->d || p->d->id != id)) {
+        peer_put(p);
+        p->d = domain_get(id);
+    }
+    return p->d;
+}
+
+/*
+ * How many operations of `size` bytes at guest address `at` are copied in at once: those in its
+ * page. So whoever can answer the first can answer them all, and a bad page fails at its first.
+ */
+#define GRANT_BATCH 32u
+static inline unsigned batch_at(uint64_t at, size_t size, uint64_t left)
+{
+    uint64_t n = (PAGE_SIZE - at % PAGE_SIZE) / size;
+
+    n = MIN(n, (uint64_t)GRANT_BATCH);
+    return (unsigned)(n ? MIN(n, left) : 1);
+}
 
 /* map.c, unmap.c, copy.c: from hc->progress[0] on; -HC_RESTART keeps how far they came there. */
 struct hypercall;

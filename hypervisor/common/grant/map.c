@@ -12,8 +12,6 @@
 #include <asm/uaccess.h>
 #include "gt.h"
 
-#define PARTS (GNTMAP_host_map | GNTMAP_device_map)
-
 /* What the guest may choose of the PTE: three available bits, and whether its user mode sees the
  * page. */
 static uint64_t pte_flags(uint32_t flags)
@@ -24,7 +22,7 @@ static uint64_t pte_flags(uint32_t flags)
 static int map_parts(struct domain *owner, struct gnttab_map_grant_ref *op, uint32_t handle)
 {
     struct vcpu *v = current;
-    bool readonly = op->flags & GNTMAP_readonly, both = (op->flags & PARTS) == PARTS;
+    bool readonly = op->flags & GNTMAP_readonly, both = (op->flags & GRANT_PARTS) == GRANT_PARTS;
     mfn_t f;
     int rc;
 
@@ -48,55 +46,64 @@ static int map_parts(struct domain *owner, struct gnttab_map_grant_ref *op, uint
             return rc;
         }
     }
-    track_set(v->domain, handle,
-              (struct track){.ref = op->ref,
-                             .domid = owner->id,
-                             .flags = op->flags & (PARTS | GNTMAP_readonly | GNTMAP_contains_pte)});
+    track_set(
+        v->domain, handle,
+        (struct track){.ref = op->ref,
+                       .frame = (uint32_t)f.m,
+                       .domid = owner->id,
+                       .flags = op->flags & (GRANT_PARTS | GNTMAP_readonly | GNTMAP_contains_pte)});
     op->dev_bus_addr = mfn_to_maddr(f);
     op->handle = handle;
     return GNTST_okay;
 }
 
-static int map_one(struct gnttab_map_grant_ref *op)
+static int map_one(struct gnttab_map_grant_ref *op, struct peer *peer)
 {
     struct domain *d = current->domain, *owner;
     int64_t handle;
     int rc;
 
-    if (!(op->flags & PARTS))
+    if (!(op->flags & GRANT_PARTS))
         return GNTST_bad_gntref;
-    owner = domain_get(op->dom); /* oneself by number: DOMID_SELF is not understood here */
-    if (!owner)
+    owner = peer_get(peer, op->dom); /* oneself by number: DOMID_SELF is not understood here */
+    if (!owner || !owner->grant)
         return GNTST_bad_domain;
-    if (!owner->grant) {
-        domain_put(owner);
-        return GNTST_bad_domain;
-    }
     handle = track_alloc(d);
-    if (handle < 0) {
-        domain_put(owner);
+    if (handle < 0)
         return GNTST_no_space;
-    }
     rc = map_parts(owner, op, (uint32_t)handle);
     if (rc != GNTST_okay)
         track_free(d, (uint32_t)handle);
-    domain_put(owner);
     return rc;
+}
+
+static long map_batch(uint64_t at, unsigned n, struct peer *peer)
+{
+    struct gnttab_map_grant_ref op[GRANT_BATCH];
+
+    if (copy_from_guest(op, at, n * sizeof(op[0])))
+        return -EFAULT;
+    for (unsigned i = 0; i < n; i++) {
+        op[i].status = (int16_t)map_one(&op[i], peer);
+        if (!i && n > 1 && copy_out(at, &op[0]))
+            return -EFAULT;
+    }
+    return copy_to_guest(at, op, n * sizeof(op[0]));
 }
 
 long gnttab_map(struct hypercall *hc, uint64_t uop, unsigned count)
 {
-    while (hc->progress[0] < count) {
-        uint64_t at = uop + hc->progress[0] * sizeof(struct gnttab_map_grant_ref);
-        struct gnttab_map_grant_ref op;
+    struct peer peer = {NULL};
+    long rc = 0;
 
-        if (copy_in(&op, at))
-            return -EFAULT;
-        op.status = (int16_t)map_one(&op);
-        if (copy_out(at, &op))
-            return -EFAULT;
-        if (++hc->progress[0] < count && preempt_needed())
-            return -HC_RESTART;
+    while (hc->progress[0] < count && !rc) {
+        uint64_t at = uop + hc->progress[0] * sizeof(struct gnttab_map_grant_ref);
+        unsigned n = batch_at(at, sizeof(struct gnttab_map_grant_ref), count - hc->progress[0]);
+
+        rc = map_batch(at, n, &peer);
+        if (!rc && (hc->progress[0] += n) < count && preempt_needed())
+            rc = -HC_RESTART;
     }
-    return 0;
+    peer_put(&peer);
+    return rc;
 }

@@ -125,6 +125,8 @@ long gnttab_setup_table(uint64_t uop, unsigned count)
         return -EINVAL;
     if (copy_in(&op, uop))
         return -EFAULT;
+    if (!guest_range_ok((uint64_t)op.frame_list.p, 1))
+        return -EFAULT;
     d = target(op.dom, &op.status);
     if (d) {
         if (gt_grow(d, op.nr_frames))

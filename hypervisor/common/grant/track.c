@@ -3,15 +3,18 @@
  * Handles: what a domain has mapped of others' grants. Pages of struct track, made as they are
  * needed, free ones in a list.
  *
- * Interface: gt.h; grant_release_mappings (hv/grant.h). Invariant: a handle's flags name the parts
- * that are mapped; who clears a part (track_claim) is the one who undoes it, so two vCPUs cannot
- * unmap the same thing twice. Lock: gt->track_lock.
+ * Interface: gt.h; grant_release_mappings (hv/grant.h). Invariant: a handle's flags, one atomic
+ * word, name the parts that are mapped, and those that somebody claimed and is undoing: so two
+ * vCPUs cannot unmap the same thing twice, and who takes the last part away frees the handle. The
+ * other fields are constant while any part is there. Lock: gt->track_lock, for the free list only.
  */
 #include <hv/hypercall.h>
 #include <asm/pv.h>
 #include "gt.h"
 
-#define PARTS (GNTMAP_host_map | GNTMAP_device_map)
+#define CLAIMED_SHIFT 8 /* a part that is being undone */
+#define LIVE          (GRANT_PARTS | GRANT_PARTS << CLAIMED_SHIFT)
+_Static_assert(!((GNTMAP_readonly | GNTMAP_contains_pte | GRANT_PARTS) & ~0xff), "flags in a byte");
 
 static struct track *track_at(struct grant_table *gt, uint32_t handle)
 {
@@ -37,7 +40,7 @@ static bool grow(struct grant_table *gt)
     for (uint32_t i = 0; i < TRACKS_PER_PAGE; i++)
         page[i].next_free = i + 1 < TRACKS_PER_PAGE ? first + i + 2 : 0;
     gt->free_track = first + 1;
-    gt->nr_tracks = first + (unsigned)TRACKS_PER_PAGE;
+    __atomic_store_n(&gt->nr_tracks, first + (unsigned)TRACKS_PER_PAGE, __ATOMIC_RELEASE);
     spin_unlock(&gt->track_lock);
     return true;
 }
@@ -52,7 +55,6 @@ int64_t track_alloc(struct domain *d)
             uint32_t handle = gt->free_track - 1;
 
             gt->free_track = track_at(gt, handle)->next_free;
-            *track_at(gt, handle) = (struct track){0};
             spin_unlock(&gt->track_lock);
             return handle;
         }
@@ -63,48 +65,64 @@ int64_t track_alloc(struct domain *d)
 
 void track_set(struct domain *d, uint32_t handle, struct track t)
 {
-    spin_lock(&d->grant->track_lock);
-    *track_at(d->grant, handle) = t;
-    spin_unlock(&d->grant->track_lock);
+    struct track *at = track_at(d->grant, handle);
+
+    at->ref = t.ref;
+    at->frame = t.frame;
+    at->domid = t.domid;
+    __atomic_store_n(&at->flags, t.flags, __ATOMIC_RELEASE);
 }
 
 void track_free(struct domain *d, uint32_t handle)
 {
     struct grant_table *gt = d->grant;
+    struct track *at = track_at(gt, handle);
 
     spin_lock(&gt->track_lock);
-    *track_at(gt, handle) = (struct track){.next_free = gt->free_track};
+    at->flags = 0;
+    at->next_free = gt->free_track;
     gt->free_track = handle + 1;
     spin_unlock(&gt->track_lock);
 }
 
-bool track_claim(struct domain *d, uint32_t handle, uint16_t parts, struct track *t, bool *last)
+bool track_claim(struct domain *d, uint32_t handle, uint16_t parts, struct track *t)
 {
     struct grant_table *gt = d->grant;
-    bool found = false;
+    uint16_t x, take;
+    struct track *at;
 
-    spin_lock(&gt->track_lock);
-    if (handle < gt->nr_tracks) {
-        struct track *at = track_at(gt, handle);
-
-        parts &= at->flags & PARTS;
-        if (parts) {
-            *t = *at;
-            t->flags = parts | (uint16_t)(at->flags & ~PARTS);
-            at->flags &= (uint16_t)~parts;
-            *last = !(at->flags & PARTS);
-            found = true;
-        }
-    }
-    spin_unlock(&gt->track_lock);
-    return found;
+    if (handle >= __atomic_load_n(&gt->nr_tracks, __ATOMIC_ACQUIRE))
+        return false;
+    at = track_at(gt, handle);
+    x = __atomic_load_n(&at->flags, __ATOMIC_RELAXED);
+    do {
+        if (!(x & GRANT_PARTS))
+            return false;
+        take = x & parts & GRANT_PARTS;
+    } while (take &&
+             !__atomic_compare_exchange_n(&at->flags, &x, (x & ~take) | take << CLAIMED_SHIFT,
+                                          false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    *t = *at;
+    t->flags = take | (x & (GNTMAP_readonly | GNTMAP_contains_pte));
+    return true;
 }
 
 void track_unclaim(struct domain *d, uint32_t handle, uint16_t parts)
 {
-    spin_lock(&d->grant->track_lock);
-    track_at(d->grant, handle)->flags |= parts & PARTS;
-    spin_unlock(&d->grant->track_lock);
+    parts &= GRANT_PARTS;
+    /* Each bit is set in one half of the word, and moves. */
+    __atomic_fetch_xor(&track_at(d->grant, handle)->flags,
+                       (uint16_t)(parts | parts << CLAIMED_SHIFT), __ATOMIC_RELEASE);
+}
+
+void track_gone(struct domain *d, uint32_t handle, uint16_t parts)
+{
+    uint16_t gone = (uint16_t)((parts & GRANT_PARTS) << CLAIMED_SHIFT);
+
+    if (!(__atomic_and_fetch(&track_at(d->grant, handle)->flags, (uint16_t)~gone,
+                             __ATOMIC_ACQ_REL) &
+          LIVE))
+        track_free(d, handle);
 }
 
 /* The dying domain's page tables go with it, so only the pins are undone; its PTEs hold no
@@ -112,25 +130,29 @@ void track_unclaim(struct domain *d, uint32_t handle, uint16_t parts)
 long grant_release_mappings(struct domain *d)
 {
     struct grant_table *gt = d->grant;
+    struct peer peer = {NULL};
+    long rc = 0;
 
     while (gt->release_cursor < gt->nr_tracks) {
         struct track t;
-        bool last;
 
-        if (track_claim(d, gt->release_cursor, PARTS, &t, &last)) {
-            struct domain *owner = domain_get(t.domid);
+        if (track_claim(d, gt->release_cursor, GRANT_PARTS, &t)) {
+            struct domain *owner = peer_get(&peer, t.domid);
 
             if (owner) { /* it is: its frames that we pinned keep it */
                 if (t.flags & GNTMAP_host_map)
                     grant_unpin(owner, t.ref, t.flags & GNTMAP_readonly);
                 if (t.flags & GNTMAP_device_map)
                     grant_unpin(owner, t.ref, t.flags & GNTMAP_readonly);
-                domain_put(owner);
             }
+            track_gone(d, gt->release_cursor, t.flags);
         }
         gt->release_cursor++;
-        if (preempt_needed())
-            return -HC_RESTART;
+        if (preempt_needed()) {
+            rc = -HC_RESTART;
+            break;
+        }
     }
-    return 0;
+    peer_put(&peer);
+    return rc;
 }

@@ -13,134 +13,101 @@
 #include <asm/uaccess.h>
 #include "gt.h"
 
-#define BATCH 32
-
 struct pending { /* an operation between its PTE and its pins */
     struct track t;
     uint32_t handle;
-    int status;
-    bool last; /* the handle has no parts left: free it */
 };
 
-/* Both operations in one shape. */
-struct request {
-    uint64_t host_addr, dev_bus_addr, new_addr;
-    uint32_t handle;
+/* Both operations are read as the larger one and differ in the meaning of the second word. */
+union request {
+    struct gnttab_unmap_grant_ref unmap;
+    struct gnttab_unmap_and_replace replace;
 };
+_Static_assert(sizeof(union request) == sizeof(struct gnttab_unmap_grant_ref) &&
+                   sizeof(union request) == sizeof(struct gnttab_unmap_and_replace) &&
+                   offsetof(struct gnttab_unmap_grant_ref, host_addr) ==
+                       offsetof(struct gnttab_unmap_and_replace, host_addr) &&
+                   offsetof(struct gnttab_unmap_grant_ref, handle) ==
+                       offsetof(struct gnttab_unmap_and_replace, handle) &&
+                   offsetof(struct gnttab_unmap_grant_ref, status) ==
+                       offsetof(struct gnttab_unmap_and_replace, status),
+               "two operations of one shape");
 
-static void begin(const struct request *r, struct pending *p, bool replace)
+/* Claim what is asked for and take its PTE away. In p->t.flags: the parts whose pins are to go. */
+static int begin(const union request *r, struct pending *p, bool replace)
 {
     struct vcpu *v = current;
-    uint16_t parts =
-        (r->host_addr || replace ? GNTMAP_host_map : 0) | (r->dev_bus_addr ? GNTMAP_device_map : 0);
-    struct domain *owner;
-    mfn_t f;
-    int rc;
+    uint64_t host = r->unmap.host_addr, bus = replace ? 0 : r->unmap.dev_bus_addr;
+    uint16_t parts = (host || replace ? GNTMAP_host_map : 0) | (bus ? GNTMAP_device_map : 0);
+    int rc = GNTST_okay;
 
-    p->handle = r->handle;
-    p->status = GNTST_okay;
-    if (!track_claim(v->domain, r->handle, parts ? parts : GNTMAP_host_map | GNTMAP_device_map,
-                     &p->t, &p->last)) {
+    p->handle = r->unmap.handle;
+    if (!track_claim(v->domain, p->handle, parts, &p->t)) {
         p->t.flags = 0;
-        p->status = GNTST_bad_handle;
-        return;
+        return GNTST_bad_handle;
     }
-    if (!parts) { /* the handle exists, but nothing was asked for */
-        track_unclaim(v->domain, r->handle, p->t.flags);
-        p->t.flags = 0;
-        return;
-    }
-    owner = domain_get(p->t.domid); /* it is there: its frame that we pinned keeps it */
-    f = owner ? grant_pinned_frame(owner, p->t.ref) : INVALID_MFN;
-    if (owner)
-        domain_put(owner);
-    rc = GNTST_okay;
-    if ((p->t.flags & GNTMAP_device_map) && r->dev_bus_addr != mfn_to_maddr(f))
+    if ((p->t.flags & GNTMAP_device_map) && bus != mfn_to_maddr(mfn(p->t.frame)))
         rc = GNTST_bad_dev_addr;
     else if (p->t.flags & GNTMAP_host_map)
-        rc = pv_grant_unmap_pte(v, r->host_addr, f, p->t.flags & GNTMAP_readonly,
-                                p->t.flags & GNTMAP_contains_pte, r->new_addr);
+        rc =
+            pv_grant_unmap_pte(v, host, mfn(p->t.frame), p->t.flags & GNTMAP_readonly,
+                               p->t.flags & GNTMAP_contains_pte, replace ? r->replace.new_addr : 0);
     if (rc != GNTST_okay) {
-        track_unclaim(v->domain, r->handle, p->t.flags);
+        track_unclaim(v->domain, p->handle, p->t.flags);
         p->t.flags = 0;
-        p->status = rc;
     }
+    return rc;
 }
 
-static void finish(const struct pending *p)
+static void finish(const struct pending *p, struct peer *peer)
 {
     bool readonly = p->t.flags & GNTMAP_readonly;
     struct domain *owner;
 
-    if (!p->t.flags)
+    if (!(p->t.flags & GRANT_PARTS))
         return;
-    owner = domain_get(p->t.domid);
+    owner = peer_get(peer, p->t.domid);
     if (owner) { /* it is there: its frame that we pinned keeps it */
         if (p->t.flags & GNTMAP_host_map)
             grant_unpin(owner, p->t.ref, readonly);
         if (p->t.flags & GNTMAP_device_map)
             grant_unpin(owner, p->t.ref, readonly);
-        domain_put(owner);
     }
-    if (p->last)
-        track_free(current->domain, p->handle);
+    track_gone(current->domain, p->handle, p->t.flags);
 }
 
-static int fetch(uint64_t at, bool replace, struct request *r)
+static long unmap_batch(uint64_t at, unsigned n, bool replace, struct peer *peer)
 {
-    if (replace) {
-        struct gnttab_unmap_and_replace op;
+    union request op[GRANT_BATCH];
+    struct pending p[GRANT_BATCH];
+    uint16_t any = 0;
 
-        if (copy_in(&op, at))
-            return -EFAULT;
-        *r = (struct request){op.host_addr, 0, op.new_addr, op.handle};
-    } else {
-        struct gnttab_unmap_grant_ref op;
-
-        if (copy_in(&op, at))
-            return -EFAULT;
-        *r = (struct request){op.host_addr, op.dev_bus_addr, 0, op.handle};
+    if (copy_from_guest(op, at, n * sizeof(op[0])))
+        return -EFAULT;
+    for (unsigned i = 0; i < n; i++) {
+        op[i].unmap.status = (int16_t)begin(&op[i], &p[i], replace);
+        any |= p[i].t.flags;
     }
-    return 0;
-}
-
-static int answer(uint64_t at, bool replace, int status)
-{
-    int16_t s = (int16_t)status;
-
-    return copy_to_guest(at + (replace ? offsetof(struct gnttab_unmap_and_replace, status)
-                                       : offsetof(struct gnttab_unmap_grant_ref, status)),
-                         &s, sizeof(s));
+    if (any & GNTMAP_host_map)
+        pv_grant_flush(current->domain);
+    for (unsigned i = 0; i < n; i++)
+        finish(&p[i], peer);
+    return copy_to_guest(at, op, n * sizeof(op[0]));
 }
 
 long gnttab_unmap(struct hypercall *hc, uint64_t uop, unsigned count, bool replace)
 {
-    size_t size =
-        replace ? sizeof(struct gnttab_unmap_and_replace) : sizeof(struct gnttab_unmap_grant_ref);
-    struct pending batch[BATCH];
+    struct peer peer = {NULL};
+    long rc = 0;
 
-    while (hc->progress[0] < count) {
-        uint64_t first = hc->progress[0];
-        unsigned n = (unsigned)MIN(count - first, (uint64_t)BATCH), done = 0;
-        struct request r;
-        long rc = 0;
+    while (hc->progress[0] < count && !rc) {
+        uint64_t at = uop + hc->progress[0] * sizeof(union request);
+        unsigned n = batch_at(at, sizeof(union request), count - hc->progress[0]);
 
-        while (done < n && !rc) {
-            rc = fetch(uop + (first + done) * size, replace, &r);
-            if (!rc)
-                begin(&r, &batch[done++], replace);
-        }
-        pv_grant_flush(current->domain);
-        for (unsigned i = 0; i < done; i++) {
-            finish(&batch[i]);
-            if (answer(uop + (first + i) * size, replace, batch[i].status))
-                rc = -EFAULT;
-        }
-        if (rc)
-            return rc;
-        hc->progress[0] += done;
-        if (hc->progress[0] < count && preempt_needed())
-            return -HC_RESTART;
+        rc = unmap_batch(at, n, replace, &peer);
+        if (!rc && (hc->progress[0] += n) < count && preempt_needed())
+            rc = -HC_RESTART;
     }
-    return 0;
+    peer_put(&peer);
+    return rc;
 }
