@@ -141,7 +141,12 @@ long child_set_context(struct child *c)
 
 long child_build(struct child *c, void (*fn)(void))
 {
-    struct xen_domctl op = {.u.createdomain = {.max_vcpus = 1,
+    return child_build_smp(c, fn, 1);
+}
+
+long child_build_smp(struct child *c, void (*fn)(void), unsigned int vcpus)
+{
+    struct xen_domctl op = {.u.createdomain = {.max_vcpus = vcpus,
                                                .max_evtchn_port = -1,
                                                .max_grant_frames = 4,
                                                .max_maptrack_frames = 4,
@@ -157,7 +162,7 @@ long child_build(struct child *c, void (*fn)(void))
     if (rc)
         return rc;
     c->id = op.domain;
-    op.u.max_vcpus.max = 1;
+    op.u.max_vcpus.max = vcpus;
     rc = domctl(&op, XEN_DOMCTL_max_vcpus, c->id);
     op.u.max_mem.max_memkb = (c->nr_pages + 64) * 4;
     rc = rc ? rc : domctl(&op, XEN_DOMCTL_max_mem, c->id);
@@ -196,8 +201,13 @@ long child_run(struct child *c)
 
 unsigned int child_wait(struct child *c)
 {
+    return child_wait_ns(c, 5000000000);
+}
+
+unsigned int child_wait_ns(struct child *c, uint64_t ns)
+{
     struct xen_domctl op = {0};
-    uint64_t end = time_ns() + 5000000000;
+    uint64_t end = time_ns() + ns;
 
     do {
         if (domctl(&op, XEN_DOMCTL_getdomaininfo, c->id))
@@ -246,6 +256,7 @@ void child_main(void (*fn)(void))
 {
     if (hv_update_va_mapping(&shared_info, start_info->shared_info | PTE_RW_FLAGS, UVMF_INVLPG))
         child_exit(SHUTDOWN_crash);
+    events_disable(); /* as a toolstack leaves it; the hypervisor promises nothing */
     events_init();
     traps_init();
     fn();

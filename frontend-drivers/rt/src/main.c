@@ -3,11 +3,14 @@
  * The life of a test guest: map the shared page, take over traps and events, run the tests of
  * guest_tests[] in order, print the summary, power off.
  */
+#include <rt/child.h>
 #include <rt/test.h>
 
 #define FAILURES_SHOWN 10
 
-shared_info_t shared_info PAGE_ALIGNED;
+/* A page of its own (guest.ld): what else lay in it would be in the hypervisor's page, and a
+ * child's copy of it in the child's. */
+shared_info_t shared_info PAGE_ALIGNED __attribute__((section(".shared_page,\"aw\",@nobits#")));
 
 static struct {
     const struct test *test;
@@ -96,6 +99,11 @@ bool test_check_trap(const struct trap *t, unsigned int vector, unsigned int err
     return ok;
 }
 
+void test_count_failure(void)
+{
+    __atomic_add_fetch(&state.failures, 1, __ATOMIC_SEQ_CST);
+}
+
 void test_skip(const char *reason)
 {
     state.skip = reason;
@@ -123,6 +131,8 @@ void guest_die(const char *fmt, ...)
     va_end(ap);
     printf("FAIL %s/%s: %s\n", guest_name, state.test ? state.test->name : "start", text);
     state.failed++;
+    if (!is_dom0() && !start_info->console.domU.mfn)
+        child_exit(SHUTDOWN_poweroff); /* its parent reads the line and judges */
     finish();
 }
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * printf over one of two consoles: dom0 writes through console_io, a domU into its PV console ring
- * (and tells the other end by its event channel). One lock keeps lines of two vCPUs apart.
+ * printf over one of three consoles: dom0 writes through console_io, a domU into its PV console
+ * ring (and tells the other end by its event channel), a child domain into console_memory, where
+ * its parent reads it. One lock keeps lines of two vCPUs apart.
  */
 #include <rt/print.h>
 #include <rt/event.h>
 #include <rt/page.h>
 #include <xen/io/console.h>
 
+struct console_memory console_memory
+    PAGE_ALIGNED; /* within one page: it is looked at from outside */
 static struct xencons_interface *ring;
 static int lock;
 
@@ -35,6 +38,12 @@ static void ring_write(const char *text, size_t len)
     }
 }
 
+static void memory_write(const char *text, size_t len)
+{
+    for (; len && console_memory.used < sizeof(console_memory.text); len--)
+        console_memory.text[console_memory.used++] = *text++;
+}
+
 void console_write(const char *text, size_t len)
 {
     while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
@@ -43,6 +52,8 @@ void console_write(const char *text, size_t len)
         ring_write(text, len);
     else if (is_dom0())
         hv_console_io(CONSOLEIO_write, len, text);
+    else
+        memory_write(text, len);
     __atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
 }
 

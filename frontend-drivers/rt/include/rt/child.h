@@ -4,8 +4,9 @@
  *
  * A child runs the same image at the same addresses: its pages are copies of ours up to the end of
  * .bss (the page pool is left out), so that a function of the test can be its main program and
- * its variables are its own. It has one vCPU, a start-info page, a p2m and page tables, no store
- * and no console: it speaks through its own memory, which child_view() shows to the parent.
+ * its variables are its own. It has one vCPU (or as many as asked for: its main program starts the
+ * others with vcpu_start()), a start-info page, a p2m and page tables, no store and no console: it
+ * speaks through its own memory, which child_view() shows to the parent.
  *
  *   child_create(&c, fn);  child_run(&c);  child_wait(&c) == SHUTDOWN_poweroff;  child_destroy(&c);
  */
@@ -36,11 +37,14 @@ long domctl(struct xen_domctl *op, uint32_t cmd, domid_t dom);
 long child_create(struct child *c, void (*main)(void));
 /** The same, but without giving it the vCPU's context. */
 long child_build(struct child *c, void (*main)(void));
+/** child_build() with room for this many vCPUs. */
+long child_build_smp(struct child *c, void (*main)(void), unsigned int vcpus);
 /** Gives c->context to the hypervisor again (after a test changed it); its errno. */
 long child_set_context(struct child *c);
 long child_run(struct child *c);
 /** Waits at most five seconds for it to stop: the SHUTDOWN_ reason, or ~0 when it still runs. */
 unsigned int child_wait(struct child *c);
+unsigned int child_wait_ns(struct child *c, uint64_t ns);
 /** Destroys it and waits until the hypervisor knows it no more; 0, or an errno. */
 long child_destroy(struct child *c);
 

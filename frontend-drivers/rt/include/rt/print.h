@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text out: a small printf on the hypervisor's console (dom0) or the PV console ring (domU), and
- * the handful of string functions that freestanding C needs. printf knows %s %c %d %i %u %x %p %%,
- * the lengths l ll z, a width, '0' and '-'.
+ * Text out: a small printf on the hypervisor's console (dom0), the PV console ring (domU) or into
+ * memory (a child), and the handful of string functions that freestanding C needs. printf knows %s
+ * %c %d %i %u %x %p %%, the lengths l ll z, a width, '0' and '-'.
  */
 #ifndef RT_PRINT_H
 #define RT_PRINT_H
@@ -13,6 +13,12 @@
 /** Finds the console; before it output is lost. Call once, after the frames can be mapped. */
 void console_init(void);
 void console_write(const char *text, size_t len);
+/** What a domain with neither console has said: a child's parent reads it there. */
+struct console_memory {
+    volatile uint32_t used;
+    char text[4000];
+};
+extern struct console_memory console_memory;
 
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 int snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

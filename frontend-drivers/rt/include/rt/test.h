@@ -46,6 +46,8 @@ bool test_check_trap(const struct trap *t, unsigned int vector, unsigned int err
                      const char *file, int line);
 /** Marks the running test as not run; its reason is printed. Checks that failed still count. */
 void test_skip(const char *reason);
+/** One more failed check, whose line was printed elsewhere (in a child). */
+void test_count_failure(void);
 /** A named reason to end everything as failed, now. */
 void guest_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
