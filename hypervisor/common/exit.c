@@ -28,6 +28,10 @@ void exit_to_guest(struct cpu_user_regs *regs)
             irq_enable();
             pv_hypercall(regs);
             irq_disable();
+        } else if (unlikely(READ_ONCE(frames_to_reap))) {
+            irq_enable();
+            frames_reap(); /* domains whose last frame the guest's call gave back */
+            irq_disable();
         } else {
             bool delivered;
 

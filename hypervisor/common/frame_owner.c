@@ -17,7 +17,7 @@
 
 static struct domain **dir[DIR_PAGES];
 static spinlock_t dir_lock = SPINLOCK_INIT, reap_lock = SPINLOCK_INIT;
-static struct domain *reap_head;
+struct domain *frames_to_reap;
 
 struct domain *frame_owner(const struct frame *f)
 {
@@ -64,22 +64,22 @@ void frames_reap_later(struct domain *d)
 {
     spin_lock(&reap_lock);
     if (!d->arch.reap_count++) {
-        d->arch.reap_next = reap_head;
-        reap_head = d;
+        d->arch.reap_next = frames_to_reap;
+        frames_to_reap = d;
     }
     spin_unlock(&reap_lock);
 }
 
 void frames_reap(void)
 {
-    while (READ_ONCE(reap_head)) {
+    while (READ_ONCE(frames_to_reap)) {
         struct domain *d;
         unsigned n = 0;
 
         spin_lock(&reap_lock);
-        d = reap_head;
+        d = frames_to_reap;
         if (d) {
-            reap_head = d->arch.reap_next;
+            frames_to_reap = d->arch.reap_next;
             n = d->arch.reap_count;
             d->arch.reap_count = 0;
         }

@@ -17,8 +17,26 @@
 
 /* --- vcpu_info ------------------------------------------------------------------------------- */
 
+void vcpu_info_show(struct vcpu *v)
+{
+    v->info_here = NULL;
+    if (v->vcpu_info_registered)
+        v->info_here =
+            (struct vcpu_info *)((char *)vcpu_info_window(v->info_mfn) + v->info_offset);
+    else
+        v->info_here = vcpu_info_map(v);
+}
+
+void vcpu_info_hide(struct vcpu *v)
+{
+    v->info_here = NULL;
+    vcpu_info_window(INVALID_MFN);
+}
+
 struct vcpu_info *vcpu_info_map(struct vcpu *v)
 {
+    if (v == current && v->info_here)
+        return v->info_here;
     if (v->vcpu_info_registered)
         return (struct vcpu_info *)((char *)map_frame(v->info_mfn) + v->info_offset);
     if (v->id < XEN_LEGACY_MAX_VCPUS && v->domain->shared_info)
@@ -28,7 +46,7 @@ struct vcpu_info *vcpu_info_map(struct vcpu *v)
 
 void vcpu_info_unmap(struct vcpu *v, struct vcpu_info *info)
 {
-    if (v->vcpu_info_registered)
+    if (v->vcpu_info_registered && info != v->info_here)
         unmap_frame((const void *)((uintptr_t)info & PAGE_MASK));
 }
 
@@ -55,6 +73,12 @@ int vcpu_info_register(struct vcpu *v, mfn_t f, unsigned offset)
     v->info_mfn = f;
     v->info_offset = offset;
     v->vcpu_info_registered = true;
+    if (v == current) {
+        unsigned long flags = irq_save();
+
+        vcpu_info_show(v);
+        irq_restore(flags);
+    }
     spin_unlock(&d->lock);
     /* A spurious upcall that looks at every port: nothing that came meanwhile is lost. */
     __atomic_store_n(&v->event_selectors, ~0UL, __ATOMIC_SEQ_CST);

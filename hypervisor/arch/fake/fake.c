@@ -474,3 +474,20 @@ void fake_machine_down(void)
     fake_flushes = 0;
     fake_alloc_budget = -1;
 }
+
+/* Guest frames are plain memory here: any window does. */
+void *vcpu_info_window(mfn_t f)
+{
+    static void *shown;
+
+    if (shown)
+        unmap_frame(shown);
+    shown = mfn_eq(f, INVALID_MFN) ? NULL : map_frame(f);
+    return shown;
+}
+
+/* No frame allocator here, so nothing is owed for freed frames. */
+struct domain *frames_to_reap;
+void frames_reap(void)
+{
+}

@@ -8,67 +8,7 @@
  * Out: to a guest only through exit_to_guest() and the IRET at return_to_guest; to the hypervisor's own code straight.
  * Invariant: interrupts are off in this file; SMAP is closed (AC clear) before any C runs.
  */
-#include <asm/entry_offsets.h>
-#include <asm/smap.h>
-
-        .macro SAVE_REGS
-        push    %rdi
-        push    %rsi
-        push    %rdx
-        push    %rcx
-        push    %rax
-        push    %r8
-        push    %r9
-        push    %r10
-        push    %r11
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
-        xor     %esi, %esi
-        xor     %edx, %edx
-        xor     %ecx, %ecx
-        xor     %eax, %eax
-        xor     %r8d, %r8d
-        xor     %r9d, %r9d
-        xor     %r10d, %r10d
-        xor     %r11d, %r11d
-        xor     %ebx, %ebx
-        xor     %ebp, %ebp
-        xor     %r12d, %r12d
-        xor     %r13d, %r13d
-        xor     %r14d, %r14d
-        xor     %r15d, %r15d
-        mov     %rsp, %rdi
-        .endm
-
-        .macro RESTORE_REGS
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
-        pop     %r11
-        pop     %r10
-        pop     %r9
-        pop     %r8
-        pop     %rax
-        pop     %rcx
-        pop     %rdx
-        pop     %rsi
-        pop     %rdi
-        add     $8, %rsp        /* error code and vector */
-        .endm
-
-        /* The frame leaves the stack pointer 8 off the alignment that C expects. */
-        .macro CALL_C function
-        sub     $8, %rsp
-        call    \function
-        add     $8, %rsp
-        .endm
+#include <asm/entry.h>
 
         .text
         .code64
@@ -100,7 +40,7 @@ trap_common:
         cld
         ASM_CLAC
         SAVE_REGS
-        CALL_C  handle_trap
+        call    handle_trap
 return_common:
         testb   $3, UREGS_cs(%rsp)
         jnz     return_to_guest
@@ -111,7 +51,7 @@ interrupt_common:
         cld
         ASM_CLAC
         SAVE_REGS
-        CALL_C  handle_interrupt
+        call    handle_interrupt
         jmp     return_common
 
 /*
@@ -141,30 +81,30 @@ ist_common:
  * region) and finds its stack relative to that. The numbers after "-" are where the next instruction begins in the page.
  */
 #define STUB_TO_TOP 0x10000     /* PERCPU_STACK_PAGE + PERCPU_STACK_PAGES pages; entry_offsets.c asserts it */
-        .macro SYSCALL_STUB offset, cs, vector
-        mov     %rsp, STUB_TO_TOP - TOP_SCRATCH - \offset - 7(%rip)
-        lea     STUB_TO_TOP - TOP_REGS_END - \offset - 14(%rip), %rsp
+        .macro SYSCALL_STUB start, cs, vector, to
+        mov     %rsp, STUB_TO_TOP - TOP_SCRATCH - \start - 7(%rip)
+        lea     STUB_TO_TOP - TOP_REGS_END - \start - 14(%rip), %rsp
         pushq   $GUEST_SS
         pushq   TOP_REGS_END - TOP_SCRATCH + 8(%rsp)
         push    %r11
         pushq   $\cs
         push    %rcx
-        pushq   $0
-        movl    $\vector, UREGS_vector - UREGS_error(%rsp)
-        movabs  $syscall_common, %rcx
-        jmp     *%rcx
+        pushq   1f(%rip)
+        jmp     *2f(%rip)
+        .balign 8
+1:      .long   0, \vector      /* error code and vector */
+2:      .quad   \to
         .endm
 
         .section .stub, "ax"
-        SYSCALL_STUB 0, GUEST_CS64, VECTOR_SYSCALL
+        SYSCALL_STUB 0, GUEST_CS64, VECTOR_SYSCALL, syscall64
         .org    64
-        SYSCALL_STUB 64, GUEST_CS32, VECTOR_SYSCALL32
+        SYSCALL_STUB 64, GUEST_CS32, VECTOR_SYSCALL32, syscall32
         .text
 
-syscall_common:
-        mov     UREGS_rip - UREGS_error(%rsp), %rcx
+syscall32:
         SAVE_REGS
-        CALL_C  handle_syscall
+        call    handle_syscall
         jmp     return_to_guest
 
 /* SYSENTER loads our stack but says nothing of where it came from: the guest's handler knows (Xen's ABI: rip and rsp 0). */
@@ -183,7 +123,7 @@ entry_sysenter:
         pushq   $0
         movl    $VECTOR_SYSENTER, UREGS_vector - UREGS_error(%rsp)
         SAVE_REGS
-        CALL_C  handle_syscall
+        call    handle_syscall
         jmp     return_to_guest
 
 /* --- the way out ----------------------------------------------------------------------------------------------------------- */
@@ -194,47 +134,78 @@ enter_guest_loop:
         lea     1 - TOP_SIZE(%rsp), %rsp
         xor     %ebp, %ebp
 
+        .global return_to_guest
 return_to_guest:
         cli
         mov     %rsp, %rdi
-        CALL_C  exit_to_guest
+        call    exit_to_guest
         RESTORE_REGS
-        .global iret_to_guest
-iret_to_guest:
-        iretq
-        .pushsection .ex_table, "a"
-        .balign 8
-        .quad   iret_to_guest, iret_refused
-        .popsection
+        IRET_TO_GUEST
 
 /*
  * IRET faulted on what the guest wants to return to; every register is the guest's again: rebuild the frame, as if the guest had
  * raised the exception there. Its error code and vector were left in scratch[1] (traps.c).
  */
+        .global iret_refused
 iret_refused:
         pushq   TOP_REGS_END - TOP_SCRATCH + 8 + 40(%rsp)
         SAVE_REGS
-        CALL_C  handle_bad_return
+        call    handle_bad_return
         jmp     return_to_guest
 
 /* --- guest memory ------------------------------------------------------------------------------------------------------------- */
-/* size_t raw_copy_guest(void *dst, const void *src, size_t n): returns the number of bytes it could not copy. */
+/*
+ * size_t raw_copy_guest(void *dst, const void *src, size_t n): returns the number of bytes it could not copy, exactly: a word that
+ * faults is tried again byte by byte. Up to 128 bytes go in a loop, for which REP has not even started.
+ */
         .global raw_copy_guest
 raw_copy_guest:
         ASM_STAC
         mov     %rdx, %rcx
-        shr     $3, %rcx
+        cmp     $128, %rdx
+        ja      copy_long
         and     $7, %edx
-copy_words:
-        rep movsq
+        and     $~7, %ecx
+        jz      copy_tail
+        add     %rcx, %rsi
+        add     %rcx, %rdi
+        neg     %rcx
+1:      GUEST_ACCESS copy_word_fault
+        mov     (%rsi, %rcx), %rax
+        GUEST_ACCESS copy_word_fault
+        mov     %rax, (%rdi, %rcx)
+        add     $8, %rcx
+        jnz     1b
+copy_tail:
+        cmp     $4, %edx        /* half a word is the usual rest */
+        jne     copy_rest
+        GUEST_ACCESS copy_rest
+        mov     (%rsi), %eax
+        GUEST_ACCESS copy_rest
+        mov     %eax, (%rdi)
+        xor     %eax, %eax
+        ASM_CLAC
+        ret
+copy_word_fault:
+        add     %rcx, %rsi
+        add     %rcx, %rdi
+        sub     %ecx, %edx
+copy_rest:
         mov     %edx, %ecx
 copy_bytes:
         rep movsb
         mov     %rcx, %rax
         ASM_CLAC
         ret
+copy_long:
+        shr     $3, %rcx
+        and     $7, %edx
+copy_words:
+        rep movsq
+        jmp     copy_tail
 copy_words_fault:
         lea     (%rdx, %rcx, 8), %rcx
+        jmp     copy_bytes
 copy_bytes_fault:
         mov     %rcx, %rax
         ASM_CLAC

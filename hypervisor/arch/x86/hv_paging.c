@@ -13,6 +13,8 @@
 #include <hv/lock.h>
 #include <hv/printk.h>
 #include <hv/string.h>
+#include <hv/vcpu.h>
+#include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
@@ -237,6 +239,19 @@ void ldt_slot_set(unsigned i, mfn_t f)
         return;
     WRITE_ONCE(percpu_l1s[cpu][PERCPU_LDT_PAGE + i], e);
     invlpg((void *)percpu_va(cpu, PERCPU_LDT_PAGE + i));
+}
+
+void *vcpu_info_window(mfn_t f)
+{
+    unsigned cpu = this_cpu_id();
+    uint64_t e = mfn_eq(f, INVALID_MFN) ? 0 : mfn_to_maddr(f) | no_nx(HPTE_RW);
+    void *va = (void *)percpu_va(cpu, PERCPU_INFO_PAGE);
+
+    if (percpu_l1s[cpu][PERCPU_INFO_PAGE] != e) {
+        WRITE_ONCE(percpu_l1s[cpu][PERCPU_INFO_PAGE], e);
+        invlpg(va);
+    }
+    return va;
 }
 
 int hv_paging_cpu_init(unsigned cpu)

@@ -75,7 +75,6 @@ void smp_ap_main(void)
         ap_differs = true;
         machine_halt();
     }
-    c->cr3_loaded = read_cr3();
     cpu_setup();
     apic_cpu_init();
     time_cpu_init();

@@ -147,10 +147,9 @@ static void segments_failed(struct vcpu *v)
     regs->es = v->arch.es;
     regs->fs = v->arch.fs;
     regs->gs = v->arch.gs;
+    v->bounce_waits = true;
     v->arch.bounce = (struct trap_bounce){
-        .pending = true,
         .flags = TBF_FAILSAFE | (v->arch.failsafe_masks_events ? TBF_INTERRUPT : 0),
-        .cs = GUEST_CS64,
         .eip = v->arch.failsafe_callback,
     };
 }
@@ -253,15 +252,12 @@ void pv_load_cr3(struct vcpu *v)
 void pv_toggle_mode(struct vcpu *v)
 {
     unsigned long flags = irq_save();
-    uint64_t cr3;
 
     v->arch.user_mode = !v->arch.user_mode;
     __asm__ volatile("swapgs");
     /* Not counted by the flush clock: this happens at every system call of the guest's, and the
      * clock is shared. */
-    cr3 = cr3_of(v);
-    write_cr3(cr3);
-    this_cpu()->cr3_loaded = cr3;
+    write_cr3(cr3_of(v));
     irq_restore(flags);
 }
 
@@ -306,6 +302,7 @@ static void load(struct vcpu *v)
     tlb_load_cr3(cr3_of(v));
     cr4_load(v);
     descriptors_load(v);
+    vcpu_info_show(v);
     segments_load(v);
     if (has_breakpoints(v))
         debug_load(v);
@@ -319,6 +316,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 
     if (!is_idle(prev)) {
         save(prev);
+        vcpu_info_hide(prev);
         if (has_breakpoints(prev))
             WRITE_DR(7, 0x400);
     }

@@ -60,7 +60,6 @@ void tlb_load_cr3(uint64_t cr3)
     uint32_t t = flush_begins();
 
     write_cr3(cr3);
-    this_cpu()->cr3_loaded = cr3;
     state[cpu].flushed_at = t;
     if (!t)
         clock_restart(cpu);

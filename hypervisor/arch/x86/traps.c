@@ -30,7 +30,7 @@ static const char *const trap_name[32] = {
 
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 extern const char _image_start[], _etext[];
-extern const char iret_to_guest[]; /* entry.S */
+extern const char iret_refused[]; /* entry.S */
 
 /* The frame of a fault that ends in panic(); NULL when panic() was called by C. One CPU panics,
  * once. */
@@ -101,6 +101,8 @@ static bool fix_up(struct cpu_user_regs *regs)
     for (const struct ex_entry *e = _ex_table_start; e < _ex_table_end; e++)
         if (e->fault == regs->rip) {
             regs->rip = e->fixup;
+            if (e->fixup == (uint64_t)iret_refused) /* wants to know what happened */
+                cpu_top()->scratch[1] = (uint64_t)regs->entry_vector << 32 | regs->error_code;
             return true;
         }
     return false;
@@ -137,8 +139,6 @@ static void handle_hv_trap(struct cpu_user_regs *regs)
     }
     if (regs->entry_vector == TRAP_PF && pv_handle_hv_page_fault(read_cr2(), regs->error_code))
         return;
-    if (regs->rip == (uint64_t)iret_to_guest) /* iret_refused wants to know what happened */
-        cpu_top()->scratch[1] = (uint64_t)regs->entry_vector << 32 | regs->error_code;
     if (!fix_up(regs))
         die(regs);
 }
@@ -225,10 +225,9 @@ static void sysenter(struct vcpu *v, struct cpu_user_regs *regs)
         pv_inject_gp(v, 0);
         return;
     }
+    v->bounce_waits = true;
     *b = (struct trap_bounce){
-        .pending = true,
         .flags = v->arch.sysenter_masks_events ? TBF_INTERRUPT : 0,
-        .cs = GUEST_CS64,
         .eip = v->arch.sysenter_callback,
     };
 }

@@ -22,6 +22,7 @@ struct domain {
     bool is_dom0;         /* privilege is a table (hypercall.c); this is its one input so far */
     bool is_system;       /* DOMID_XEN, DOMID_IO, the idle domain: owns frames, never runs a guest */
     bool is_idle;
+    unsigned long vm_assist; /* VMASST_TYPE_* bits (syscall.S looks at it) */
     _Atomic unsigned refs;
     struct list link;     /* domain_list_lock: in the list of all, by id */
     struct domain *hash_next;
@@ -60,7 +61,6 @@ struct domain {
     struct grant_table *grant;
     uint64_t cpu_time_gone;          /* ns of vCPUs that no longer exist */
     int64_t time_offset_seconds;
-    unsigned long vm_assist;         /* VMASST_TYPE_* bits */
     struct arch_domain arch;         /* asm/domain.h */
 };
 
@@ -105,6 +105,7 @@ void watchdogs_kill(struct domain *d);
 struct vcpu *idle_vcpu_create(unsigned cpu);
 /* domain_put()s owed for frames that were freed under locks (frame_owner.c): with no lock held. */
 void frames_reap(void);
+extern struct domain *frames_to_reap; /* not NULL: there is work for it */
 bool vm_assist_valid(unsigned long bits);
 void domains_init(void);                      /* dom_xen, dom_io, idle domain with a vCPU for each CPU */
 

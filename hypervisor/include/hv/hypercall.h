@@ -26,13 +26,17 @@ struct hypercall {
 
 typedef long hypercall_fn(struct hypercall *hc);
 
-enum hypercall_privilege { HC_ANY, HC_DOM0 };
+enum hypercall_privilege {
+    HC_NONE, /* no such call */
+    HC_ANY,  /* everybody's: entry.S calls the handler itself */
+    HC_DOM0,
+    HC_RAW,  /* everybody's; may return any 64-bit value, a guest's register: -HC_RESTART too, and means it as a value */
+};
 struct hypercall_entry {
     hypercall_fn *fn;
     uint8_t nr_args;
     uint8_t privilege;
     const char *name;
-    bool any_result; /* may return any 64-bit value, a guest's register: -HC_RESTART too, and means it as a value */
 };
 extern const struct hypercall_entry hypercall_table[64];
 

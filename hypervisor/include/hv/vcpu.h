@@ -16,8 +16,27 @@
 struct sched_unit; /* common/sched */
 
 struct vcpu {
-    unsigned id;
+    /* What entry.S reads on every way in and out; asm/entry_offsets.h knows where it is. */
+    struct hypercall hc;            /* the hypercall under way; state of a preempted one */
+    union {
+        uint32_t attention;         /* one of these three: its way back to the guest is not the straight one */
+        struct {
+            _Atomic bool nmi_pending;
+            bool runstate_stale;    /* the guest's copy at runstate_guest wants an update */
+            bool bounce_waits;      /* arch.bounce is to be delivered */
+        };
+    };
+    /*
+     * Selector words of newly pending ports, waiting for the vCPU to fold them into its vcpu_info on its way to the
+     * guest: so nobody but the vCPU itself ever touches its vcpu_info, which may be in a frame of the guest's. With FIFO
+     * events: two flags, and event_list. Not 0: there is something for vcpu_fold_events() to do.
+     */
+    _Atomic uint64_t event_selectors;
+    struct vcpu_info *info_here;    /* its vcpu_info, mapped as long as it runs; else NULL */
     struct domain *domain;
+    struct arch_vcpu arch;          /* asm/domain.h */
+
+    unsigned id;
     _Atomic unsigned cpu;           /* the physical CPU it runs on, or last ran on */
     struct sched_unit *sched;       /* scheduler's own */
 
@@ -31,7 +50,6 @@ struct vcpu {
     unsigned poll_port;             /* port polled; 0: several */
 
     /* own-vCPU data: written only by itself, or while it is paused */
-    struct hypercall hc;            /* the hypercall under way; state of a preempted one */
     bool vcpu_info_registered;      /* in a frame of the guest's (info_mfn, info_offset), reference held */
     mfn_t info_mfn;
     unsigned info_offset;
@@ -41,25 +59,20 @@ struct vcpu {
     struct vcpu_runstate_info runstate; /* v->sched's lock */
     struct timer singleshot, periodic, poll_timer;
     uint64_t periodic_period;
-    _Atomic bool nmi_pending;
-    bool nmi_blocked;               /* an NMI frame was delivered; until the next iret hypercall */
-    bool runstate_stale;            /* the guest's copy at runstate_guest wants an update */
-    /*
-     * Selector words of newly pending ports, waiting for the vCPU to fold them into its vcpu_info on its way to the
-     * guest: so nobody but the vCPU itself ever touches its vcpu_info, which may be in a frame of the guest's. With FIFO
-     * events: two flags, and the list of ports that wait to be put into its queues (evtchn/fifo.c). Not 0: there is
-     * something for vcpu_fold_events() to do.
-     */
-    _Atomic uint64_t event_selectors;
-    _Atomic uint32_t event_list;
+    _Atomic uint32_t event_list;    /* FIFO events: ports that wait for their queues (evtchn/fifo.c) */
     unsigned virq_port[24];         /* VIRQ_* → port, 0: unbound (evtchn/virq.c); global VIRQs on vCPU 0 */
-
-    struct arch_vcpu arch;          /* asm/domain.h */
 };
 
-/* v's vcpu_info, wherever the guest put it; unmap when done. Any context that is not an interrupt. */
+/*
+ * v's vcpu_info, wherever the guest put it; unmap when done. Any context that is not an interrupt. For the vCPU that runs
+ * here it is at hand already (info_here): vcpu_info_show() when it begins to run or moves it, vcpu_info_hide() when it stops.
+ */
 struct vcpu_info *vcpu_info_map(struct vcpu *v);
 void vcpu_info_unmap(struct vcpu *v, struct vcpu_info *info);
+void vcpu_info_show(struct vcpu *v);
+void vcpu_info_hide(struct vcpu *v);
+/* The machine's part: this CPU's window onto the frame of its vCPU's vcpu_info; INVALID_MFN: onto none. Interrupts off. */
+void *vcpu_info_window(mfn_t f);
 
 /* Load initial state (domctl setvcpucontext, VCPUOP_initialise, dom0's builder). arch/x86/pv/context.c. d paused or vCPU down. */
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c);

@@ -44,7 +44,6 @@ uint64_t boot_early(uint32_t magic, uint64_t info)
     hv_paging_init();
     top = (struct cpu_top *)percpu_va(0, PERCPU_STACK_PAGE + PERCPU_STACK_PAGES) - 1;
     top->cpu = &boot_cpu;
-    boot_cpu.cr3_loaded = read_cr3();
     return (uint64_t)(top + 1);
 }
 

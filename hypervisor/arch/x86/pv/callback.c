@@ -16,8 +16,6 @@
 #include <asm/uaccess.h>
 #include "pv_core.h"
 
-#define FRAME_MAX 12
-
 static bool has_error_code(unsigned vector)
 {
     return vector < 32 && ((1U << vector) & 0x227d00); /* 8, 10-14, 17, 21 */
@@ -25,43 +23,59 @@ static bool has_error_code(unsigned vector)
 
 /* --- the frame ------------------------------------------------------------------------------- */
 
-static unsigned build_frame(const struct vcpu *v, const struct cpu_user_regs *regs,
-                            const struct trap_bounce *b, uint16_t cs, uint8_t mask, uint64_t *w)
+static uint64_t frame_flags(const struct vcpu *v, const struct cpu_user_regs *regs, uint8_t mask)
 {
     uint64_t flags = regs->rflags & ~(X86_EFLAGS_IF | X86_EFLAGS_IOPL);
-    unsigned n = 0;
 
     if (!mask)
         flags |= X86_EFLAGS_IF;
-    if (vm_assisted(v->domain, VMASST_TYPE_architectural_iopl))
+    if (unlikely(vm_assisted(v->domain, VMASST_TYPE_architectural_iopl)))
         flags |= iopl_flags(v);
-    w[n++] = regs->rcx;
-    w[n++] = regs->r11;
-    if (b->flags & TBF_FAILSAFE) {
-        w[n++] = regs->ds;
-        w[n++] = regs->es;
-        w[n++] = regs->fs;
-        w[n++] = regs->gs;
-    }
-    if (b->flags & TBF_ERROR_CODE)
-        w[n++] = b->error_code;
-    w[n++] = regs->rip;
-    w[n++] = cs | (uint64_t)mask << 32;
-    w[n++] = flags;
-    w[n++] = regs->rsp;
-    w[n++] = regs->ss;
-    return n;
+    return flags;
 }
 
-bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, struct trap_bounce b)
+/* Written upwards from `at`, a range that was checked. False: the guest cannot take it. */
+static bool write_frame(const struct vcpu *v, const struct cpu_user_regs *regs,
+                        const struct trap_bounce *b, uint16_t cs, uint8_t mask, uint64_t at)
 {
-    uint64_t words[FRAME_MAX], sp = regs->rsp;
-    uint16_t cs = regs->cs & ~3U; /* the kernel's own frames show ring 0 */
-    struct vcpu_info *info;
-    uint8_t mask;
-    unsigned n;
+    uint64_t flags = frame_flags(v, regs, mask);
 
-    if (!b.eip) {
+    guest_open();
+    guest_put(at, regs->rcx, fault);
+    guest_put(at + 8, regs->r11, fault);
+    at += 16;
+    if (unlikely(b->flags & TBF_FAILSAFE)) {
+        guest_put(at, regs->ds, fault);
+        guest_put(at + 8, regs->es, fault);
+        guest_put(at + 16, regs->fs, fault);
+        guest_put(at + 24, regs->gs, fault);
+        at += 32;
+    }
+    if (b->flags & TBF_ERROR_CODE) {
+        guest_put(at, b->error_code, fault);
+        at += 8;
+    }
+    guest_put(at, regs->rip, fault);
+    guest_put(at + 8, cs | (uint64_t)mask << 32, fault);
+    guest_put(at + 16, flags, fault);
+    guest_put(at + 24, regs->rsp, fault);
+    guest_put(at + 32, regs->ss, fault);
+    guest_close();
+    return true;
+fault:
+    guest_close();
+    return false;
+}
+
+bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, const struct trap_bounce *b)
+{
+    uint64_t sp = regs->rsp;
+    uint16_t cs = regs->cs & ~3U; /* the kernel's own frames show ring 0 */
+    struct vcpu_info *info = v->info_here;
+    uint8_t mask;
+    unsigned size;
+
+    if (unlikely(!b->eip)) {
         domain_crash(v->domain, "vCPU %u: no handler for an event or exception at %lx", v->id,
                      (unsigned long)regs->rip);
         return false;
@@ -71,15 +85,13 @@ bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, struct trap_bounce b
         sp = v->arch.kernel_sp;
         cs = regs->cs;
     }
-    info = vcpu_info_map(v);
     mask = info->evtchn_upcall_mask;
-    if (b.flags & TBF_INTERRUPT)
+    if (b->flags & TBF_INTERRUPT)
         info->evtchn_upcall_mask = mask | 1;
-    vcpu_info_unmap(v, info);
 
-    n = build_frame(v, regs, &b, cs, mask, words);
-    sp = (sp & ~15UL) - n * sizeof(words[0]);
-    if (copy_to_guest(sp, words, n * sizeof(words[0]))) {
+    size = 7 * 8 + (b->flags & TBF_ERROR_CODE ? 8 : 0) + (b->flags & TBF_FAILSAFE ? 32 : 0);
+    sp = (sp & ~15UL) - size;
+    if (unlikely(!guest_range_ok(sp, size) || !write_frame(v, regs, b, cs, mask, sp))) {
         domain_crash(v->domain, "vCPU %u: no room for an exception frame at %lx (from %04x:%lx)",
                      v->id, (unsigned long)sp, regs->cs, (unsigned long)regs->rip);
         return false;
@@ -89,7 +101,7 @@ bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, struct trap_bounce b
     regs->ss = FLAT_KERNEL_SS;
     regs->cs = FLAT_KERNEL_CS;
     regs->rsp = sp;
-    regs->rip = b.eip;
+    regs->rip = b->eip;
     return true;
 }
 
@@ -104,13 +116,10 @@ static void inject(struct vcpu *v, unsigned vector, uint8_t flags, uint32_t erro
                      v->id, vector, error_code, (unsigned long)guest_regs()->rip);
         return;
     }
-    v->arch.bounce = (struct trap_bounce){
-        .pending = true,
-        .flags = flags | (TI_GET_IF(t) ? TBF_INTERRUPT : 0),
-        .error_code = error_code,
-        .cs = FLAT_KERNEL_CS,
-        .eip = t->address,
-    };
+    v->arch.bounce.flags = flags | (TI_GET_IF(t) ? TBF_INTERRUPT : 0);
+    v->arch.bounce.error_code = error_code;
+    v->arch.bounce.eip = t->address;
+    v->bounce_waits = true;
 }
 
 void pv_inject(struct vcpu *v, unsigned vector, uint32_t error_code)
@@ -154,9 +163,21 @@ void pv_syscall_bounce(struct cpu_user_regs *regs, bool compat32)
         pv_inject(v, VECTOR_UD, 0);
         return;
     }
-    if (bounce_now(v, regs,
-                   (struct trap_bounce){.eip = handler, .flags = masks ? TBF_INTERRUPT : 0}))
+    struct trap_bounce b = {.eip = handler, .flags = masks ? TBF_INTERRUPT : 0};
+
+    if (bounce_now(v, regs, &b))
         regs->rflags &= ~X86_EFLAGS_DF; /* the ABI's fixed SYSCALL mask */
+}
+
+/*
+ * May a system call take the straight way of syscall.S? It writes seven words there without asking again. Called when the stack or the
+ * handler changes; own vCPU, or one that does not run.
+ */
+void pv_bounce_refresh(struct vcpu *v)
+{
+    uint64_t sp = (v->arch.kernel_sp & ~15UL) - 7 * 8;
+
+    v->arch.bounce_sp = v->arch.syscall_callback && guest_range_ok(sp, 7 * 8) ? sp : 0;
 }
 
 /* --- the exit path --------------------------------------------------------------------------- */
@@ -164,35 +185,30 @@ void pv_syscall_bounce(struct cpu_user_regs *regs, bool compat32)
 /* An NMI goes through the trap table, events masked, and not again until the next iret. */
 static bool deliver_nmi(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    uint64_t handler = v->arch.traps[VECTOR_NMI].address;
+    struct trap_bounce b = {.eip = v->arch.traps[VECTOR_NMI].address, .flags = TBF_INTERRUPT};
 
-    if (v->nmi_blocked || !handler)
+    if (v->arch.nmi_blocked || !b.eip)
         return true;
     if (!__atomic_exchange_n(&v->nmi_pending, false, __ATOMIC_SEQ_CST))
         return true;
-    v->nmi_blocked = true;
-    return bounce_now(v, regs, (struct trap_bounce){.eip = handler, .flags = TBF_INTERRUPT});
+    v->arch.nmi_blocked = true;
+    return bounce_now(v, regs, &b);
 }
 
 bool pv_deliver(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    struct trap_bounce *b = &v->arch.bounce;
-    struct vcpu_info *info;
-    bool upcall;
+    struct vcpu_info *info = v->info_here;
+    struct trap_bounce b = {.eip = v->arch.event_callback, .flags = TBF_INTERRUPT};
 
-    if (b->pending) {
-        b->pending = false;
-        if (!bounce_now(v, regs, *b))
+    if (v->bounce_waits) {
+        v->bounce_waits = false;
+        if (!bounce_now(v, regs, &v->arch.bounce))
             return false;
     }
     if (unlikely(v->nmi_pending) && !deliver_nmi(v, regs))
         return false;
-    info = vcpu_info_map(v);
     vcpu_fold_events(v, info);
-    upcall = info->evtchn_upcall_pending && !info->evtchn_upcall_mask;
-    vcpu_info_unmap(v, info);
-    if (!upcall)
+    if (!info->evtchn_upcall_pending || info->evtchn_upcall_mask)
         return true;
-    return bounce_now(v, regs,
-                      (struct trap_bounce){.eip = v->arch.event_callback, .flags = TBF_INTERRUPT});
+    return bounce_now(v, regs, &b);
 }

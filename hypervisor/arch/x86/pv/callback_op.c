@@ -63,6 +63,7 @@ static long register_callback(struct vcpu *v, uint16_t type, uint16_t flags, uin
     case CALLBACKTYPE_syscall:
         v->arch.syscall_callback = address;
         v->arch.syscall_masks_events = masks;
+        pv_bounce_refresh(v);
         return 0;
     case CALLBACKTYPE_syscall32:
         v->arch.syscall32_callback = address;

@@ -194,9 +194,9 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     a->ctrlreg_cr0_ts = c->ctrlreg[0] & X86_CR0_TS;
     a->cr2 = c->ctrlreg[2];
     a->cr4_guest = pv_guest_cr4(c->ctrlreg[4]);
-    a->bounce.pending = false;
-    v->hc.active = false;
-    v->nmi_blocked = false;
+    v->bounce_waits = false;
+    v->hc.active = v->hc.multi_active = v->hc.in_multicall = false;
+    v->arch.nmi_blocked = false;
     if (c->flags & VGCF_i387_valid) {
         memcpy(a->xsave, &c->fpu_ctxt, FXSAVE_SIZE);
         a->fpu_initialised = false; /* the legacy part only: the rest is as after reset */
@@ -221,6 +221,7 @@ static void set_callbacks(struct vcpu *v, const struct vcpu_guest_context *c)
     a->syscall_callback = c->syscall_callback_eip;
     a->failsafe_masks_events = c->flags & VGCF_failsafe_disables_events;
     a->syscall_masks_events = c->flags & VGCF_syscall_disables_events;
+    pv_bounce_refresh(v);
 }
 
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)

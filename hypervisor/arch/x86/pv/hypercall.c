@@ -2,9 +2,9 @@
 /*
  * The hypercall table and the way through it.
  *
- * Interface: pv_hypercall (asm/pv.h), called by entry.S's SYSCALL path with interrupts on, and by
- * the exit path for a call that was preempted; hypercall_table and hypercall_dispatch
- * (hv/hypercall.h). One hypercall: life-of-a-hypercall starts here.
+ * Interface: hypercall_table, from which syscall.S calls what everybody may call; hypercall_dispatch
+ * (hv/hypercall.h); pv_hypercall (asm/pv.h), for all other calls and for one that was preempted,
+ * with interrupts on. One hypercall: life-of-a-hypercall starts here.
  */
 #include <hv/domain.h>
 #include <hv/hypercall.h>
@@ -56,7 +56,7 @@ const struct hypercall_entry hypercall_table[64] = {
     [__HYPERVISOR_sched_op_compat] = {do_sched_op_compat, 2, HC_ANY, "sched_op_compat"},
     [__HYPERVISOR_platform_op] = {do_platform_op, 1, HC_DOM0, "platform_op"},
     [__HYPERVISOR_set_debugreg] = {do_set_debugreg, 2, HC_ANY, "set_debugreg"},
-    [__HYPERVISOR_get_debugreg] = {do_get_debugreg, 1, HC_ANY, "get_debugreg", .any_result = true},
+    [__HYPERVISOR_get_debugreg] = {do_get_debugreg, 1, HC_RAW, "get_debugreg"},
     [__HYPERVISOR_update_descriptor] = {do_update_descriptor, 2, HC_ANY, "update_descriptor"},
     [__HYPERVISOR_memory_op] = {do_memory_op, 2, HC_ANY, "memory_op"},
     [__HYPERVISOR_multicall] = {do_multicall, 2, HC_ANY, "multicall"},
@@ -71,7 +71,7 @@ const struct hypercall_entry hypercall_table[64] = {
     [__HYPERVISOR_vm_assist] = {do_vm_assist, 2, HC_ANY, "vm_assist"},
     [__HYPERVISOR_update_va_mapping_otherdomain] = {do_update_va_mapping_otherdomain, 4, HC_ANY,
                                                     "update_va_mapping_otherdomain"},
-    [__HYPERVISOR_iret] = {do_iret, 0, HC_ANY, "iret", .any_result = true},
+    [__HYPERVISOR_iret] = {do_iret, 0, HC_RAW, "iret"},
     [__HYPERVISOR_vcpu_op] = {do_vcpu_op, 3, HC_ANY, "vcpu_op"},
     [__HYPERVISOR_set_segment_base] = {do_set_segment_base, 2, HC_ANY, "set_segment_base"},
     [__HYPERVISOR_mmuext_op] = {do_mmuext_op, 4, HC_ANY, "mmuext_op"},
@@ -100,7 +100,7 @@ long hypercall_dispatch(struct hypercall *hc)
 
 bool hypercall_restarts(const struct hypercall *hc, long result)
 {
-    return result == -HC_RESTART && !hypercall_table[hc->nr].any_result;
+    return result == -HC_RESTART && hypercall_table[hc->nr].privilege != HC_RAW;
 }
 
 void pv_hypercall(struct cpu_user_regs *regs)
@@ -117,11 +117,9 @@ void pv_hypercall(struct cpu_user_regs *regs)
         hc->arg[4] = regs->r8;
         hc->arg[5] = regs->r9;
         memset(hc->progress, 0, sizeof(hc->progress));
-        hc->in_multicall = hc->multi_active = false;
     }
     result = hc->multi_active ? multicall_continue(hc) : hypercall_dispatch(hc);
     hc->active = hypercall_restarts(hc, result);
     if (!hc->active)
         regs->rax = (uint64_t)result;
-    frames_reap(); /* domains whose last frame this call gave back */
 }

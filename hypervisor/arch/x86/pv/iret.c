@@ -61,6 +61,6 @@ long do_iret(struct hypercall *hc)
     info = vcpu_info_map(v);
     info->evtchn_upcall_mask = !(ic.rflags & X86_EFLAGS_IF);
     vcpu_info_unmap(v, info);
-    v->nmi_blocked = false;
+    v->arch.nmi_blocked = false;
     return (long)ic.rax;
 }

@@ -38,7 +38,9 @@ static inline uint64_t iopl_flags(const struct vcpu *v)
 }
 
 /* callback.c: push a frame for an event, now. False: the domain was crashed. Own vCPU. */
-bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, struct trap_bounce b);
+bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, const struct trap_bounce *b);
+/* callback.c: kernel_sp or syscall_callback of v changed. */
+void pv_bounce_refresh(struct vcpu *v);
 /* `int n` by the guest: b goes to its handler without error code. */
 void pv_inject_soft(struct vcpu *v, unsigned vector);
 /* regs_op.c: checks as for the guest's own write; loads the hardware if v is current. -EPERM,

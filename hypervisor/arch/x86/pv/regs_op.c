@@ -137,6 +137,7 @@ long do_stack_switch(struct hypercall *hc)
 {
     current->arch.kernel_ss = (uint16_t)hc->arg[0] | 3;
     current->arch.kernel_sp = hc->arg[1];
+    pv_bounce_refresh(current);
     return 0;
 }
 

@@ -33,7 +33,6 @@ struct cpu { /* one for each CPU, in the heap; cpu_data[id] */
     struct tss64 *tss;
     void *gdt;                   /* hypervisor's GDT page of this CPU */
     struct vcpu *fpu_owner;      /* whose state is in the FPU registers, NULL: nobody's */
-    uint64_t cr3_loaded;         /* what CR3 holds */
     uint64_t idle_ns;
     void *arch;                  /* arch/x86's own (syscall stub, MCE banks …) */
 };

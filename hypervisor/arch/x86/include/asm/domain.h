@@ -25,10 +25,8 @@ struct arch_domain {
 
 /* An exception or callback to be delivered at the next exit: what create_bounce_frame pushes and where it jumps. */
 struct trap_bounce {
-    bool pending;
     uint8_t flags;               /* TBF_* */
     uint32_t error_code;
-    uint16_t cs;
     uint64_t eip;
 };
 #define TBF_ERROR_CODE 1         /* push error_code */
@@ -38,12 +36,16 @@ struct trap_bounce {
 #define FIRST_RESERVED_GDT_PAGE 14
 
 struct arch_vcpu {
-    struct cpu_user_regs regs;   /* while it does not run */
-
-    /* page tables; CR3 values are made of these */
-    mfn_t guest_table;           /* kernel L4, type reference held; INVALID_MFN: none */
-    mfn_t guest_table_user;      /* user L4 */
+    /* syscall.S reads these (asm/entry_offsets.h) */
     bool user_mode;              /* runs on guest_table_user (guest user), else guest kernel */
+    bool nmi_blocked;            /* an NMI frame was delivered; until the next iret hypercall */
+    bool syscall_masks_events;
+    mfn_t guest_table;           /* kernel L4, type reference held; INVALID_MFN: none. CR3 is made of it */
+    mfn_t guest_table_user;      /* user L4 */
+    uint64_t bounce_sp;          /* where a system call's frame begins; 0: not the straight way (pv_bounce_refresh) */
+    uint64_t syscall_callback;
+
+    struct cpu_user_regs regs;   /* while it does not run */
     struct {                     /* mmu_lock: the last walk, true while these are what they were (pt_update.c) */
         uint64_t region;         /* address >> 21 */
         uint64_t edits;          /* d->arch.upper_edits */
@@ -56,8 +58,8 @@ struct arch_vcpu {
     /* callbacks and traps (callback.c) */
     struct trap_info *traps;     /* [256], heap page */
     struct trap_bounce bounce;
-    uint64_t event_callback, failsafe_callback, syscall_callback, syscall32_callback, sysenter_callback, nmi_callback;
-    bool syscall_masks_events, failsafe_masks_events, sysenter_masks_events, syscall32_masks_events;
+    uint64_t event_callback, failsafe_callback, syscall32_callback, sysenter_callback, nmi_callback;
+    bool failsafe_masks_events, sysenter_masks_events, syscall32_masks_events;
     uint64_t kernel_ss, kernel_sp;   /* stack_switch */
     uint16_t syscall32_cs, sysenter_cs;
 

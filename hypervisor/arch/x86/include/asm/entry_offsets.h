@@ -8,7 +8,10 @@
 
 /* struct cpu_user_regs */
 #define UREGS_r15    0
+#define UREGS_r10    56
+#define UREGS_rax    80
 #define UREGS_rcx    88
+#define UREGS_rdx    96
 #define UREGS_rdi    112
 #define UREGS_error  120
 #define UREGS_vector 124
@@ -23,6 +26,8 @@
 /* struct cpu_top, at the top of each CPU's stack; distances down from the top */
 #define TOP_SIZE     232
 #define TOP_REGS_END (TOP_SIZE - UREGS_hw_end)
+#define TOP_CPU      32
+#define TOP_CURRENT  24
 #define TOP_SCRATCH  16
 #define STACK_BYTES  32768
 
@@ -35,6 +40,34 @@
 #define GUEST_CS64 0xe033
 #define HV_TSS     0xe040
 #define HV_LDT     0xe050
+
+/* What the straight ways of syscall.S look at: struct cpu, struct vcpu, struct domain, hypercall_table */
+#define CPU_SOFTIRQ           24
+#define VCPU_HC               0
+#define VCPU_HC_NR            0
+#define VCPU_HC_ARG           8
+#define VCPU_HC_ACTIVE        56
+#define VCPU_HC_PROGRESS      64
+#define VCPU_ATTENTION        128
+#define VCPU_SELECTORS        136
+#define VCPU_INFO             144
+#define VCPU_DOMAIN           152
+#define VCPU_USER_MODE        160
+#define VCPU_NMI_BLOCKED      161
+#define VCPU_SYSCALL_MASKS    162
+#define VCPU_GUEST_TABLE      168
+#define VCPU_GUEST_TABLE_USER 176
+#define VCPU_BOUNCE_SP        184
+#define VCPU_SYSCALL_CALLBACK 192
+#define DOMAIN_VM_ASSIST      8
+#define ASSIST_IOPL           0x10
+#define HYPERCALLS            64
+#define HYPERCALL_IRET        23
+#define HC_ROW_PRIVILEGE      9
+#define HC_ANY_NUMBER         1
+#define HC_RESTART_NUMBER     4096
+#define HV_SLOTS_TOP21        0x1ffff0
+#define IRET_IN_SYSCALL       0x100
 
 #define VECTOR_SYSCALL   0x100 /* entry_vector of frames that no exception or interrupt made */
 #define VECTOR_SYSCALL32 0x101

@@ -22,6 +22,7 @@
 #define PERCPU_STACK_PAGES 8
 #define PERCPU_GDT_PAGE    16 /* 16 pages: 0…13 the guest's, 14 ours, 15 zero */
 #define PERCPU_LDT_PAGE    32 /* 16 pages */
+#define PERCPU_INFO_PAGE   48 /* the frame with the vcpu_info of the vCPU that runs */
 #define PERCPU_MAP_PAGE    64 /* map_frame slots */
 #define MAP_SLOTS          64
 

@@ -30,4 +30,26 @@ size_t __must_check copy_from_guest_partial(void *dst, uint64_t guest_va, size_t
 #define copy_in(obj_ptr, guest_va)  copy_from_guest((obj_ptr), (uint64_t)(guest_va), sizeof(*(obj_ptr)))
 #define copy_out(guest_va, obj_ptr) copy_to_guest((uint64_t)(guest_va), (obj_ptr), sizeof(*(obj_ptr)))
 
+/*
+ * Words in line, for the entry paths: a checked range, guest_open(), guest_get()s or guest_put()s and nothing else, guest_close(). A fault
+ * goes to the label `fail` (GCC's asm goto), where guest_close() is due, too.
+ */
+#define GUEST_SMAP(stac) \
+    __asm__ volatile("771: .byte 0x0f, 0x1f, 0x00\n\t.pushsection .smap_patch, \"a\"\n\t.balign 8\n\t.quad 771b, " #stac \
+                     "\n\t.popsection" ::: "memory")
+static inline void guest_open(void)
+{
+    GUEST_SMAP(1);
+}
+static inline void guest_close(void)
+{
+    GUEST_SMAP(0);
+}
+#define GUEST_WORD(insn, fail) \
+    "1: " insn "\n\t.pushsection .ex_table, \"a\"\n\t.balign 8\n\t.quad 1b, %l[" #fail "]\n\t.popsection"
+#define guest_put(va, value, fail)                                                                                         \
+    __asm__ goto(GUEST_WORD("mov %1, %0", fail) ::"m"(*(uint64_t *)(va)), "er"((uint64_t)(value)) : "memory" : fail)
+#define guest_get(to, va, fail) \
+    __asm__ goto(GUEST_WORD("mov %1, %0", fail) : "=r"(to) : "m"(*(const uint64_t *)(va)) : "memory" : fail)
+
 #endif
