@@ -1,73 +1,104 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Multicall: a list of hypercalls in one. Each entry is copied in once, run through the same
- * dispatcher as a direct call, and its result written back.
+ * Multicall: a list of hypercalls in one. Each entry is copied in once, when its turn comes (an earlier
+ * one may have written it), run as a direct call is, and its result written back.
  *
  * Interface: do_multicall. The vCPU's struct hypercall holds the entry under way (nr, arg,
  * progress) and, beside it, where the list is (multi_*), so a preempted entry goes on where it
- * stopped. An entry that is itself a multicall, or iret, is refused.
+ * stopped. A list in a list is refused; iret is performed and ends the list.
  */
-#include <hv/hypercall.h>
-#include <hv/vcpu.h>
+#include <hv/dispatch.h>
 #include <hv/string.h>
-#include <asm/cpu.h>
 #include <asm/uaccess.h>
 
-static void begin(struct hypercall *hc)
+/* Of the list only where it begins is looked at: from there up no entry can be in the hypervisor's slots,
+ * because the addresses below those are not canonical. */
+static bool list_ok(const struct hypercall *hc)
 {
-    hc->multi_list = hc->arg[0];
-    hc->multi_total = (unsigned)hc->arg[1];
-    hc->multi_done = 0;
-    hc->multi_active = true;
-    hc->in_multicall = false;
+    return guest_range_ok(hc->arg[0], 1) && hc->arg[1] < ~0UL / sizeof(struct multicall_entry);
 }
 
-static int fetch(struct hypercall *hc, uint64_t at)
+static inline bool fetch(struct hypercall *hc, uint64_t at)
 {
-    struct multicall_entry e;
-
-    if (copy_in(&e, at))
-        return -EFAULT;
-    hc->nr = e.op;
-    memcpy(hc->arg, e.args, sizeof(hc->arg));
+    guest_open();
+    guest_get(hc->nr, at + offsetof(struct multicall_entry, op), fault);
+    guest_get(hc->arg[0], at + offsetof(struct multicall_entry, args[0]), fault);
+    guest_get(hc->arg[1], at + offsetof(struct multicall_entry, args[1]), fault);
+    guest_get(hc->arg[2], at + offsetof(struct multicall_entry, args[2]), fault);
+    guest_get(hc->arg[3], at + offsetof(struct multicall_entry, args[3]), fault);
+    guest_get(hc->arg[4], at + offsetof(struct multicall_entry, args[4]), fault);
+    guest_get(hc->arg[5], at + offsetof(struct multicall_entry, args[5]), fault);
+    guest_close();
     memset(hc->progress, 0, sizeof(hc->progress));
-    hc->in_multicall = true;
-    return 0;
+    return true;
+fault:
+    guest_close();
+    return false;
+}
+
+static inline bool answer(uint64_t at, long result)
+{
+    guest_open();
+    guest_put(at + offsetof(struct multicall_entry, result), result, fault);
+    guest_close();
+    return true;
+fault:
+    guest_close();
+    return false;
 }
 
 static long end(struct hypercall *hc, long rc)
 {
-    hc->multi_active = hc->in_multicall = false;
+    hc->multi_active = hc->multi_in_entry = false;
     return rc;
+}
+
+static long suspend(struct hypercall *hc, uint64_t next, unsigned long left, bool in_entry)
+{
+    hc->multi_next = next;
+    hc->multi_left = left;
+    hc->multi_in_entry = in_entry;
+    if (!in_entry)
+        hc->nr = __HYPERVISOR_multicall; /* it is the list that waits */
+    return -HC_RESTART;
 }
 
 long do_multicall(struct hypercall *hc)
 {
-    if (hc->in_multicall)
-        return -EINVAL; /* a list in a list: its entry fails, the outer list goes on */
-    begin(hc);
+    if (hc->multi_active)
+        return -EINVAL; /* its entry fails, the outer list goes on */
+    if (!list_ok(hc))
+        return -EFAULT;
+    hc->multi_next = hc->arg[0];
+    hc->multi_left = hc->arg[1];
+    hc->multi_active = true;
     return multicall_continue(hc);
 }
 
 long multicall_continue(struct hypercall *hc)
 {
-    while (hc->multi_done < hc->multi_total) {
-        uint64_t at = hc->multi_list + hc->multi_done * sizeof(struct multicall_entry);
+    uint64_t at = hc->multi_next;
+    unsigned long left = hc->multi_left;
+    bool in_entry = hc->multi_in_entry;
+
+    for (; left; at += sizeof(struct multicall_entry)) {
         long result;
 
-        if (!hc->in_multicall && fetch(hc, at))
+        if (likely(!in_entry) && unlikely(!fetch(hc, at)))
             return end(hc, -EFAULT);
+        in_entry = false;
         result = hypercall_dispatch(hc);
-        if (hypercall_restarts(hc, result))
-            return result;
-        hc->in_multicall = false;
-        hc->multi_done++;
-        if (copy_out(at + offsetof(struct multicall_entry, result), &result))
-            return end(hc, -EFAULT);
-        if (hc->multi_done < hc->multi_total && preempt_needed()) {
-            hc->nr = __HYPERVISOR_multicall; /* between entries it is the list that waits */
-            return -HC_RESTART;
+        if (unlikely(result == -HC_RESTART) && hypercall_restarts(hc, result))
+            return suspend(hc, at, left, true);
+        if (unlikely(hc->nr == __HYPERVISOR_iret)) {
+            /* Where the result goes is the user's page tables by now, perhaps: written if it can be. */
+            (void)answer(at, result);
+            return end(hc, (int)result);
         }
+        if (unlikely(!answer(at, result)))
+            return end(hc, -EFAULT);
+        if (--left && unlikely(this_cpu()->softirq_pending)) /* preempt_needed(), in line */
+            return suspend(hc, at + sizeof(struct multicall_entry), left, false);
     }
     return end(hc, 0);
 }

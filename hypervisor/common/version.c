@@ -67,13 +67,9 @@ static long get_build_id(uint64_t arg)
     return -ENODATA;
 }
 
-long do_xen_version(struct hypercall *hc)
+static __attribute__((noinline)) long query(unsigned op, uint64_t arg)
 {
-    uint64_t arg = hc->arg[1];
-
-    switch ((unsigned)hc->arg[0]) {
-    case XENVER_version:
-        return VERSION_MAJOR << 16 | VERSION_MINOR;
+    switch (op) {
     case XENVER_extraversion:
         return copy_text(arg, ".7", sizeof(xen_extraversion_t));
     case XENVER_compile_info:
@@ -90,7 +86,7 @@ long do_xen_version(struct hypercall *hc)
     case XENVER_get_features:
         return get_features(arg);
     case XENVER_pagesize:
-        return hc->arg[1] ? -EINVAL : (long)PAGE_SIZE;
+        return arg ? -EINVAL : (long)PAGE_SIZE;
     case XENVER_guest_handle:
         return copy_to_guest(arg, current->domain->handle, sizeof(current->domain->handle));
     case XENVER_commandline:
@@ -101,4 +97,14 @@ long do_xen_version(struct hypercall *hc)
         return get_build_id(arg);
     }
     return -ENOSYS;
+}
+
+/* The version is asked for all the time: kernels use it as the call that does nothing but let events in. */
+long do_xen_version(struct hypercall *hc)
+{
+    unsigned op = (unsigned)hc->arg[0];
+
+    if (likely(op == XENVER_version))
+        return VERSION_MAJOR << 16 | VERSION_MINOR;
+    return query(op, hc->arg[1]);
 }

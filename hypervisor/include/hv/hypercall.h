@@ -17,11 +17,10 @@ struct hypercall {
     unsigned long nr;
     unsigned long arg[6];
     bool active;               /* a preempted call waits to be called again */
-    bool in_multicall;
     unsigned long progress[4]; /* the handler's; 0 when the call starts */
     /* progress of the multicall that contains this call (multicall.c) */
-    unsigned long multi_list, multi_done, multi_total;
-    bool multi_active;
+    unsigned long multi_next, multi_left;
+    bool multi_active, multi_in_entry;
 };
 
 typedef long hypercall_fn(struct hypercall *hc);
@@ -40,12 +39,8 @@ struct hypercall_entry {
 };
 extern const struct hypercall_entry hypercall_table[64];
 
-/* Run hc (privilege test, table, errno) and return the result. Used by the entry path and by multicall. */
-long hypercall_dispatch(struct hypercall *hc);
-/* A preempted multicall goes on. */
+/* hv/dispatch.h runs one. A preempted multicall goes on: */
 long multicall_continue(struct hypercall *hc);
-/* Does this result of hypercall_dispatch() say that the call wants to be made again? */
-bool hypercall_restarts(const struct hypercall *hc, long result);
 bool preempt_needed(void);     /* this CPU has softirq work pending */
 
 /* Handlers, by the folder that holds them */

@@ -195,7 +195,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     a->cr2 = c->ctrlreg[2];
     a->cr4_guest = pv_guest_cr4(c->ctrlreg[4]);
     v->bounce_waits = false;
-    v->hc.active = v->hc.multi_active = v->hc.in_multicall = false;
+    v->hc.active = v->hc.multi_active = v->hc.multi_in_entry = false;
     v->arch.nmi_blocked = false;
     if (c->flags & VGCF_i387_valid) {
         memcpy(a->xsave, &c->fpu_ctxt, FXSAVE_SIZE);

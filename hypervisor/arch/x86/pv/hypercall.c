@@ -2,12 +2,10 @@
 /*
  * The hypercall table and the way through it.
  *
- * Interface: hypercall_table, from which syscall.S calls what everybody may call; hypercall_dispatch
- * (hv/hypercall.h); pv_hypercall (asm/pv.h), for all other calls and for one that was preempted,
+ * Interface: hypercall_table, from which syscall.S calls what everybody may call; pv_hypercall (asm/pv.h), for all other calls and for one that was preempted,
  * with interrupts on. One hypercall: life-of-a-hypercall starts here.
  */
-#include <hv/domain.h>
-#include <hv/hypercall.h>
+#include <hv/dispatch.h>
 #include <hv/printk.h>
 #include <hv/sched.h>
 #include <hv/string.h>
@@ -83,25 +81,6 @@ const struct hypercall_entry hypercall_table[64] = {
     [__HYPERVISOR_sysctl] = {do_sysctl, 1, HC_DOM0, "sysctl"},
     [__HYPERVISOR_domctl] = {do_domctl, 1, HC_DOM0, "domctl"},
 };
-
-long hypercall_dispatch(struct hypercall *hc)
-{
-    const struct hypercall_entry *e;
-
-    if (hc->nr >= ARRAY_SIZE(hypercall_table))
-        return -ENOSYS;
-    e = &hypercall_table[hc->nr];
-    if (!e->fn)
-        return -ENOSYS;
-    if (e->privilege == HC_DOM0 && !current->domain->is_dom0)
-        return -EPERM;
-    return e->fn(hc);
-}
-
-bool hypercall_restarts(const struct hypercall *hc, long result)
-{
-    return result == -HC_RESTART && hypercall_table[hc->nr].privilege != HC_RAW;
-}
 
 void pv_hypercall(struct cpu_user_regs *regs)
 {

@@ -29,8 +29,6 @@ long do_iret(struct hypercall *hc)
     struct iret_context ic;
     struct vcpu_info *info;
 
-    if (hc->in_multicall)
-        return -EINVAL; /* it would return from the multicall */
     if (copy_in(&ic, regs->rsp)) {
         domain_crash(v->domain, "vCPU %u: cannot read its iret frame at %lx", v->id,
                      (unsigned long)regs->rsp);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Multicalls: results, errors, preemption inside and between entries, a list in a list. */
-#include <hv/hypercall.h>
+#include <hv/dispatch.h>
 #include <hv/softirq.h>
 #include <hv/vcpu.h>
 #include "fake.h"
@@ -9,29 +9,27 @@
 static unsigned long sum;
 static unsigned restarts;
 
-/* Stands for the real table: 1 adds, 2 needs three rounds, 13 is multicall. */
-bool hypercall_restarts(const struct hypercall *hc, long result)
+static long add(struct hypercall *hc)
 {
-    return result == -HC_RESTART;
+    sum += hc->arg[0];
+    return (long)sum;
 }
 
-long hypercall_dispatch(struct hypercall *hc)
+static long three_rounds(struct hypercall *hc)
 {
-    switch (hc->nr) {
-    case 1:
-        sum += hc->arg[0];
-        return (long)sum;
-    case 2:
-        if (hc->progress[0]++ < 2) {
-            restarts++;
-            return -HC_RESTART;
-        }
-        return (long)hc->progress[0];
-    case 13:
-        return do_multicall(hc);
+    if (hc->progress[0]++ < 2) {
+        restarts++;
+        return -HC_RESTART;
     }
-    return -ENOSYS;
+    return (long)hc->progress[0];
 }
+
+/* Stands for the real table. */
+const struct hypercall_entry hypercall_table[64] = {
+    [1] = {add, 1, HC_ANY, "add"},
+    [2] = {three_rounds, 0, HC_ANY, "three_rounds"},
+    [13] = {do_multicall, 2, HC_ANY, "multicall"},
+};
 
 static long run(struct multicall_entry *list, unsigned n)
 {

@@ -24,4 +24,23 @@ int __must_check copy_to_guest(uint64_t guest_va, const void *src, size_t n);
 #define copy_out(guest_va, obj_ptr) \
     copy_to_guest((uint64_t)(guest_va), (obj_ptr), sizeof(*(obj_ptr)))
 
+/* Words in line: a fault goes to the label `fail`. */
+static inline void guest_open(void)
+{
+}
+static inline void guest_close(void)
+{
+}
+#define guest_get(to, va, fail)                           \
+    do {                                                  \
+        if (copy_from_guest(&(to), (va), sizeof(to)))     \
+            goto fail;                                    \
+    } while (0)
+#define guest_put(va, value, fail)                        \
+    do {                                                  \
+        uint64_t word_ = (uint64_t)(value);               \
+        if (copy_to_guest((va), &word_, sizeof(word_)))   \
+            goto fail;                                    \
+    } while (0)
+
 #endif
