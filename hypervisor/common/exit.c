@@ -12,19 +12,28 @@
 #include <asm/cpu.h>
 #include <asm/pv.h>
 
+/* The guest's copy of its runstate is written while its kernel's page tables are loaded. */
+static void publish_runstate(struct vcpu *v)
+{
+    if (unlikely(v->runstate_stale) && guest_kernel_mode(v))
+        vcpu_runstate_publish(v);
+}
+
 void exit_to_guest(struct cpu_user_regs *regs)
 {
+    const struct cpu *c = this_cpu();
+
     for (;;) {
         struct vcpu *v = current;
 
-        if (this_cpu()->softirq_pending) {
+        if (unlikely(c->softirq_pending)) {
             irq_enable();
             softirq_run();
             irq_disable();
-        } else if (v->domain->is_idle) {
+        } else if (unlikely(v->domain->is_idle)) {
             cpu_wait();
             irq_disable();
-        } else if (v->hc.active) {
+        } else if (unlikely(v->hc.active)) {
             irq_enable();
             pv_hypercall(regs);
             irq_disable();
@@ -35,13 +44,10 @@ void exit_to_guest(struct cpu_user_regs *regs)
         } else {
             bool delivered;
 
-            if (unlikely(v->runstate_stale) && guest_kernel_mode(v))
-                vcpu_runstate_publish(v);
+            publish_runstate(v);
             delivered = pv_deliver(v, regs);
-            /* Delivery may have switched to kernel mode: the runstate can be written only now. */
-            if (delivered && unlikely(v->runstate_stale) && guest_kernel_mode(v))
-                vcpu_runstate_publish(v);
-            if (delivered && !this_cpu()->softirq_pending)
+            publish_runstate(v); /* delivery may have switched to kernel mode */
+            if (likely(delivered && !c->softirq_pending))
                 return;
         }
     }

@@ -5,7 +5,7 @@
  * In: the CPU or a stub here pushes the public struct cpu_user_regs, from ss down to r15. From a guest that is always at the top of the
  * CPU's stack (guest_regs()); an interrupt of the hypervisor nests below, or on an IST stack. All registers are then
  * cleared, so that no guest value reaches C but through the frame.
- * Out: to a guest only through exit_to_guest() and the IRET at return_to_guest; to the hypervisor's own code straight.
+ * Out: to a guest by return_to_guest, with exit_to_guest() where more than registers is due; to the hypervisor's own code straight.
  * Invariant: interrupts are off in this file; SMAP is closed (AC clear) before any C runs.
  */
 #include <asm/entry.h>
@@ -40,10 +40,12 @@ trap_common:
         cld
         ASM_CLAC
         SAVE_REGS
-        call    handle_trap
-return_common:
         testb   $3, UREGS_cs(%rsp)
-        jnz     return_to_guest
+        jz      1f
+        call    handle_guest_trap
+        jmp     return_to_guest
+1:      call    handle_trap
+return_to_hypervisor:
         RESTORE_REGS
         iretq
 
@@ -52,7 +54,9 @@ interrupt_common:
         ASM_CLAC
         SAVE_REGS
         call    handle_interrupt
-        jmp     return_common
+        testb   $3, UREGS_cs(%rsp)
+        jz      return_to_hypervisor
+        jmp     return_to_guest
 
 /*
  * On an IST stack. One that interrupted a guest goes to the top of the main stack, as any other entry does: it may end in a
@@ -73,7 +77,11 @@ ist_common:
         pushq   16(%rax)
         pushq   8(%rax)
         mov     (%rax), %rax
-        jmp     trap_common
+        cld
+        ASM_CLAC
+        SAVE_REGS
+        call    handle_trap
+        jmp     return_to_guest
 
 /* --- SYSCALL ------------------------------------------------------------------------------------------------------------- */
 /*
@@ -134,13 +142,28 @@ enter_guest_loop:
         lea     1 - TOP_SIZE(%rsp), %rsp
         xor     %ebp, %ebp
 
-        .global return_to_guest
+        .global return_to_guest, guest_wants_more
 return_to_guest:
         cli
-        mov     %rsp, %rdi
-        call    exit_to_guest
+        mov     TOP_SIZE - TOP_CURRENT(%rsp), %rbx
+        ATTENTION 0, %rbx, %rcx, %ecx
+        jnz     guest_wants_more
+        cmpb    $0, VCPU_HC_ACTIVE(%rbx)
+        jne     guest_wants_more
+        cmpq    $0, frames_to_reap(%rip)
+        jne     guest_wants_more
+        mov     VCPU_INFO(%rbx), %rcx
+        test    %rcx, %rcx              /* the idle vCPU has none */
+        jz      guest_wants_more
+        UPCALL_DUE %rcx, %ecx
+        jbe     guest_wants_more
+to_guest:
         RESTORE_REGS
         IRET_TO_GUEST
+guest_wants_more:
+        mov     %rsp, %rdi
+        call    exit_to_guest
+        jmp     to_guest
 
 /*
  * IRET faulted on what the guest wants to return to; every register is the guest's again: rebuild the frame, as if the guest had

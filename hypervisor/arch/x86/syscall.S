@@ -19,21 +19,6 @@
 #define FLAGS_FROM_GUEST        0x003d4fd5      /* all that there are but IOPL and VM */
 #define FLAG_IF                 0x200
 
-        /* jnz: something wants this vCPU to take the long way to its guest. at: where rsp is in the frame; a scratch register */
-        .macro ATTENTION at, v, r64, r32
-        mov     TOP_SIZE - TOP_CPU - \at(%rsp), \r64
-        mov     CPU_SOFTIRQ(\r64), \r32
-        or      VCPU_ATTENTION(\v), \r32
-        or      VCPU_SELECTORS(\v), \r64
-        .endm
-
-        /* jbe: an event upcall is due: vcpu_info's first byte (pending) is not 0, the second (mask) is. */
-        .macro UPCALL_DUE info, r32
-        movzwl  (\info), \r32
-        dec     \r32
-        cmp     $0xfe, \r32
-        .endm
-
         .text
         .global syscall64
 syscall64:
@@ -99,12 +84,12 @@ syscall64:
         cli
         mov     %rax, UREGS_rax(%rsp)
         cmpq    $0, frames_to_reap(%rip)
-        jne     return_to_guest
+        jne     guest_wants_more
         ATTENTION 0, %rbx, %rcx, %ecx
-        jnz     return_to_guest
+        jnz     guest_wants_more
         mov     VCPU_INFO(%rbx), %rcx
         UPCALL_DUE %rcx, %ecx
-        jbe     return_to_guest
+        jbe     guest_wants_more
         RESTORE_REGS
         IRET_TO_GUEST
 1:      movb    $1, VCPU_HC_ACTIVE(%rbx)        /* the exit loop calls it again */

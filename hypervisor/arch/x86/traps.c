@@ -28,6 +28,9 @@ static const char *const trap_name[32] = {
     [TRAP_AC] = "alignment check",    [TRAP_MC] = "machine check",  [TRAP_XM] = "SIMD error",
 };
 
+#define PFEC_P 1
+#define PFEC_U 4
+
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 extern const char _image_start[], _etext[];
 extern const char iret_refused[]; /* entry.S */
@@ -178,24 +181,64 @@ static void handle_machine_check(struct cpu_user_regs *regs)
 /* --- exceptions of a guest
  * ---------------------------------------------------------------------------------------------------
  */
-static void handle_guest_trap(struct cpu_user_regs *regs)
+static void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    unsigned vector = regs->entry_vector;
-    uint64_t extra = 0;
+    uint64_t cr2 = read_cr2();
 
-    if (vector == TRAP_PF) {
-        extra = read_cr2();
-    } else if (vector == TRAP_DB) {
-        __asm__ volatile("mov %%dr6, %0" : "=r"(extra));
-        __asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0UL));
-    } else if (vector == TRAP_NM && fpu_handle_nm(current)) {
+    irq_enable();
+    if (pv_handle_page_fault(regs, cr2))
+        return;
+    if (unlikely((regs->error_code & (PFEC_P | PFEC_U)) == PFEC_P)) {
+        pv_guest_trap(regs, TRAP_PF, cr2);
         return;
     }
-    irq_enable();
-    if (vector != TRAP_PF || !pv_handle_page_fault(regs, extra))
-        pv_guest_trap(regs, vector, extra);
+    irq_disable();
+    pv_raise(v, regs, TRAP_PF, true, pv_page_fault_seen(v, cr2, regs->error_code));
 }
 
+/* An exception of a guest's, not by way of an IST stack. What no emulator wants goes straight to the guest's handler. */
+void handle_guest_trap(struct cpu_user_regs *regs)
+{
+    unsigned vector = regs->entry_vector;
+    struct vcpu *v = current;
+
+    switch (vector) {
+    case TRAP_PF:
+        guest_page_fault(v, regs);
+        return;
+    case TRAP_NM:
+        if (fpu_handle_nm(v))
+            return;
+        break;
+    case TRAP_UD:
+        if (unlikely(pv_forced_emulation(regs))) {
+            irq_enable();
+            if (pv_emulate_privileged(regs))
+                return;
+            irq_disable();
+        }
+        pv_raise(v, regs, vector, false, 0);
+        return;
+    case TRAP_GP:
+    case 0x80:
+        irq_enable();
+        pv_guest_trap(regs, vector, 0);
+        return;
+    }
+    pv_raise(v, regs, vector, trap_has_error_code(vector), regs->error_code);
+}
+
+static void guest_debug(struct cpu_user_regs *regs)
+{
+    uint64_t dr6;
+
+    __asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
+    __asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0UL));
+    irq_enable();
+    pv_guest_trap(regs, TRAP_DB, dr6);
+}
+
+/* An exception that came on an IST stack, or one of the hypervisor's own. */
 void handle_trap(struct cpu_user_regs *regs)
 {
     switch (regs->entry_vector) {
@@ -209,7 +252,7 @@ void handle_trap(struct cpu_user_regs *regs)
         die(regs);
     }
     if (regs->cs & 3)
-        handle_guest_trap(regs);
+        guest_debug(regs);
     else
         handle_hv_trap(regs);
 }

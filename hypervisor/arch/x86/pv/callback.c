@@ -16,10 +16,8 @@
 #include <asm/uaccess.h>
 #include "pv_core.h"
 
-static bool has_error_code(unsigned vector)
-{
-    return vector < 32 && ((1U << vector) & 0x227d00); /* 8, 10-14, 17, 21 */
-}
+_Static_assert(TBF_ERROR_CODE == 1 && TBF_FAILSAFE == 4, "a word of the frame each");
+_Static_assert(TBF_INTERRUPT == 2, "pv_raise()");
 
 /* --- the frame ------------------------------------------------------------------------------- */
 
@@ -35,8 +33,9 @@ static uint64_t frame_flags(const struct vcpu *v, const struct cpu_user_regs *re
 }
 
 /* Written upwards from `at`, a range that was checked. False: the guest cannot take it. */
-static bool write_frame(const struct vcpu *v, const struct cpu_user_regs *regs,
-                        const struct trap_bounce *b, uint16_t cs, uint8_t mask, uint64_t at)
+static inline bool write_frame(const struct vcpu *v, const struct cpu_user_regs *regs,
+                               unsigned what, uint32_t error_code, uint16_t cs, uint8_t mask,
+                               uint64_t at)
 {
     uint64_t flags = frame_flags(v, regs, mask);
 
@@ -44,15 +43,15 @@ static bool write_frame(const struct vcpu *v, const struct cpu_user_regs *regs,
     guest_put(at, regs->rcx, fault);
     guest_put(at + 8, regs->r11, fault);
     at += 16;
-    if (unlikely(b->flags & TBF_FAILSAFE)) {
+    if (unlikely(what & TBF_FAILSAFE)) {
         guest_put(at, regs->ds, fault);
         guest_put(at + 8, regs->es, fault);
         guest_put(at + 16, regs->fs, fault);
         guest_put(at + 24, regs->gs, fault);
         at += 32;
     }
-    if (b->flags & TBF_ERROR_CODE) {
-        guest_put(at, b->error_code, fault);
+    if (what & TBF_ERROR_CODE) {
+        guest_put(at, error_code, fault);
         at += 8;
     }
     guest_put(at, regs->rip, fault);
@@ -67,53 +66,74 @@ fault:
     return false;
 }
 
-bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, const struct trap_bounce *b)
+static bool no_handler(struct vcpu *v, const struct cpu_user_regs *regs)
+{
+    domain_crash(v->domain, "vCPU %u: no handler for an event or exception at %lx", v->id,
+                 (unsigned long)regs->rip);
+    return false;
+}
+
+static bool no_room(struct vcpu *v, const struct cpu_user_regs *regs, uint64_t sp)
+{
+    domain_crash(v->domain, "vCPU %u: no room for an exception frame at %lx (from %04x:%lx)", v->id,
+                 (unsigned long)sp, regs->cs, (unsigned long)regs->rip);
+    return false;
+}
+
+static inline __attribute__((always_inline)) bool bounce(struct vcpu *v, struct cpu_user_regs *regs,
+                                                         uint64_t handler, unsigned what,
+                                                         uint32_t error_code)
 {
     uint64_t sp = regs->rsp;
     uint16_t cs = regs->cs & ~3U; /* the kernel's own frames show ring 0 */
     struct vcpu_info *info = v->info_here;
     uint8_t mask;
-    unsigned size;
+    unsigned size = 7 * 8 + (what & TBF_ERROR_CODE) * 8 + (what & TBF_FAILSAFE) * 8;
 
-    if (unlikely(!b->eip)) {
-        domain_crash(v->domain, "vCPU %u: no handler for an event or exception at %lx", v->id,
-                     (unsigned long)regs->rip);
-        return false;
-    }
+    if (unlikely(!handler))
+        return no_handler(v, regs);
     if (!guest_kernel_mode(v)) {
         pv_toggle_mode(v);
         sp = v->arch.kernel_sp;
         cs = regs->cs;
     }
     mask = info->evtchn_upcall_mask;
-    if (b->flags & TBF_INTERRUPT)
+    if (what & TBF_INTERRUPT)
         info->evtchn_upcall_mask = mask | 1;
 
-    size = 7 * 8 + (b->flags & TBF_ERROR_CODE ? 8 : 0) + (b->flags & TBF_FAILSAFE ? 32 : 0);
     sp = (sp & ~15UL) - size;
-    if (unlikely(!guest_range_ok(sp, size) || !write_frame(v, regs, b, cs, mask, sp))) {
-        domain_crash(v->domain, "vCPU %u: no room for an exception frame at %lx (from %04x:%lx)",
-                     v->id, (unsigned long)sp, regs->cs, (unsigned long)regs->rip);
-        return false;
-    }
+    if (unlikely(!guest_start_ok(sp) ||
+                 !write_frame(v, regs, what, error_code, cs, mask, sp)))
+        return no_room(v, regs, sp);
     regs->rflags &=
         ~(X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT | X86_EFLAGS_TF);
     regs->ss = FLAT_KERNEL_SS;
     regs->cs = FLAT_KERNEL_CS;
     regs->rsp = sp;
-    regs->rip = b->eip;
+    regs->rip = handler;
     return true;
 }
 
+bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, uint64_t handler, unsigned what,
+                uint32_t error_code)
+{
+    return bounce(v, regs, handler, what, error_code);
+}
+
 /* --- asking for one -------------------------------------------------------------------------- */
+
+static void no_trap_handler(struct vcpu *v, unsigned vector, uint32_t error_code)
+{
+    domain_crash(v->domain, "vCPU %u: no handler for exception %u (error code %x) at %lx", v->id,
+                 vector, error_code, (unsigned long)guest_regs()->rip);
+}
 
 static void inject(struct vcpu *v, unsigned vector, uint8_t flags, uint32_t error_code)
 {
     const struct trap_info *t = &v->arch.traps[vector];
 
     if (!t->address) {
-        domain_crash(v->domain, "vCPU %u: no handler for exception %u (error code %x) at %lx",
-                     v->id, vector, error_code, (unsigned long)guest_regs()->rip);
+        no_trap_handler(v, vector, error_code);
         return;
     }
     v->arch.bounce.flags = flags | (TI_GET_IF(t) ? TBF_INTERRUPT : 0);
@@ -124,7 +144,7 @@ static void inject(struct vcpu *v, unsigned vector, uint8_t flags, uint32_t erro
 
 void pv_inject(struct vcpu *v, unsigned vector, uint32_t error_code)
 {
-    inject(v, vector, has_error_code(vector) ? TBF_ERROR_CODE : 0, error_code);
+    inject(v, vector, trap_has_error_code(vector) ? TBF_ERROR_CODE : 0, error_code);
 }
 
 void pv_inject_soft(struct vcpu *v, unsigned vector)
@@ -137,19 +157,29 @@ void pv_inject_gp(struct vcpu *v, uint32_t error_code)
     pv_inject(v, VECTOR_GP, error_code);
 }
 
+uint32_t pv_page_fault_seen(struct vcpu *v, uint64_t addr, uint32_t error_code)
+{
+    v->info_here->arch.cr2 = addr;
+    v->arch.cr2 = addr;
+    return guest_kernel_mode(v) ? error_code & ~4U : error_code | 4;
+}
+
 void pv_inject_page_fault(struct vcpu *v, uint64_t addr, uint32_t error_code)
 {
-    struct vcpu_info *info = vcpu_info_map(v);
+    pv_inject(v, VECTOR_PF, pv_page_fault_seen(v, addr, error_code));
+}
 
-    info->arch.cr2 = addr;
-    vcpu_info_unmap(v, info);
-    v->arch.cr2 = addr;
-    /* Guest kernel and user both run in ring 3: what the guest calls user is what it does not call
-     * its kernel. */
-    error_code &= ~4U;
-    if (!guest_kernel_mode(v))
-        error_code |= 4;
-    pv_inject(v, VECTOR_PF, error_code);
+void pv_raise(struct vcpu *v, struct cpu_user_regs *regs, unsigned vector, bool with_error_code,
+              uint32_t error_code)
+{
+    const struct trap_info *t = &v->arch.traps[vector];
+    /* TI_GET_IF is bit 2 of the flags, TBF_INTERRUPT bit 1 */
+    unsigned what = (TI_GET_IF(t) >> 1) | with_error_code;
+
+    if (likely(t->address))
+        bounce(v, regs, t->address, what, error_code);
+    else
+        no_trap_handler(v, vector, error_code);
 }
 
 void pv_syscall_bounce(struct cpu_user_regs *regs, bool compat32)
@@ -163,9 +193,7 @@ void pv_syscall_bounce(struct cpu_user_regs *regs, bool compat32)
         pv_inject(v, VECTOR_UD, 0);
         return;
     }
-    struct trap_bounce b = {.eip = handler, .flags = masks ? TBF_INTERRUPT : 0};
-
-    if (bounce_now(v, regs, &b))
+    if (bounce_now(v, regs, handler, masks ? TBF_INTERRUPT : 0, 0))
         regs->rflags &= ~X86_EFLAGS_DF; /* the ABI's fixed SYSCALL mask */
 }
 
@@ -185,24 +213,25 @@ void pv_bounce_refresh(struct vcpu *v)
 /* An NMI goes through the trap table, events masked, and not again until the next iret. */
 static bool deliver_nmi(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    struct trap_bounce b = {.eip = v->arch.traps[VECTOR_NMI].address, .flags = TBF_INTERRUPT};
+    uint64_t handler = v->arch.traps[VECTOR_NMI].address;
 
-    if (v->arch.nmi_blocked || !b.eip)
+    if (v->arch.nmi_blocked || !handler)
         return true;
     if (!__atomic_exchange_n(&v->nmi_pending, false, __ATOMIC_SEQ_CST))
         return true;
     v->arch.nmi_blocked = true;
-    return bounce_now(v, regs, &b);
+    return bounce_now(v, regs, handler, TBF_INTERRUPT, 0);
 }
 
 bool pv_deliver(struct vcpu *v, struct cpu_user_regs *regs)
 {
     struct vcpu_info *info = v->info_here;
-    struct trap_bounce b = {.eip = v->arch.event_callback, .flags = TBF_INTERRUPT};
 
-    if (v->bounce_waits) {
+    if (unlikely(v->bounce_waits)) {
+        const struct trap_bounce *b = &v->arch.bounce;
+
         v->bounce_waits = false;
-        if (!bounce_now(v, regs, &v->arch.bounce))
+        if (!bounce_now(v, regs, b->eip, b->flags, b->error_code))
             return false;
     }
     if (unlikely(v->nmi_pending) && !deliver_nmi(v, regs))
@@ -210,5 +239,5 @@ bool pv_deliver(struct vcpu *v, struct cpu_user_regs *regs)
     vcpu_fold_events(v, info);
     if (!info->evtchn_upcall_pending || info->evtchn_upcall_mask)
         return true;
-    return bounce_now(v, regs, &b);
+    return bounce(v, regs, v->arch.event_callback, TBF_INTERRUPT, 0);
 }

@@ -2,20 +2,20 @@
 /*
  * What a guest's instruction raised: emulate it, or give it to the guest's own handler.
  *
- * Interface: pv_guest_trap (asm/pv.h). traps.c has already handled what is ours (lazy FPU, page
- * faults that pv/ fixed); NMI, #MC and #DF never come here.
+ * Interface: pv_guest_trap, for the exceptions of which this may be so, and pv_forced_emulation
+ * (asm/pv.h); traps.c gives all others to the guest itself.
  */
 #include <hv/domain.h>
 #include <hv/vcpu.h>
 #include <asm/cpu.h>
 #include <asm/pv.h>
+#include <asm/uaccess.h>
 #include "pv_core.h"
 
 #define ERROR_EXT 1 /* selector error code: an external event */
 #define ERROR_IDT 2 /*   the index is of an IDT gate */
 
-#define PFEC_P 1
-#define PFEC_U 4
+#define EMULATE_PREFIX 0x6e65780b0fUL /* ud2, "xen": priv_op.c emulates the CPUID after it */
 
 #define DR6_DEFAULT 0xffff0ff0UL
 
@@ -68,6 +68,21 @@ static void debug_exception(struct vcpu *v, uint64_t dr6)
     pv_inject(v, VECTOR_DB, 0);
 }
 
+bool pv_forced_emulation(const struct cpu_user_regs *regs)
+{
+    uint64_t at = regs->rip, code;
+
+    if (!guest_range_ok(at, sizeof(code)))
+        return true; /* at an end of the address space, or of a page: the emulator looks byte by byte */
+    guest_open();
+    guest_get(code, at, fault);
+    guest_close();
+    return (code & 0xffffffffff) == EMULATE_PREFIX;
+fault:
+    guest_close();
+    return true;
+}
+
 void pv_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2_or_dr6)
 {
     struct vcpu *v = current;
@@ -77,20 +92,14 @@ void pv_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2_or_
         general_protection(v, regs);
         return;
     case VECTOR_PF:
-        if ((regs->error_code & (PFEC_P | PFEC_U)) == PFEC_P && pv_emulate_far_return(regs))
-            return;
-        pv_inject_page_fault(v, cr2_or_dr6, regs->error_code);
+        if (!pv_emulate_far_return(regs))
+            pv_inject_page_fault(v, cr2_or_dr6, regs->error_code);
         return;
     case VECTOR_DB:
         debug_exception(v, cr2_or_dr6);
         return;
-    case VECTOR_UD:
-        if (!pv_emulate_privileged(regs)) /* Xen's prefix for cpuid */
-            pv_inject(v, vector, 0);
+    default:
+        open_gate(v, regs, vector);
         return;
     }
-    if (vector >= 32)
-        open_gate(v, regs, vector);
-    else
-        pv_inject(v, vector, regs->error_code);
 }

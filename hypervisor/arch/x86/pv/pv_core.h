@@ -37,8 +37,9 @@ static inline uint64_t iopl_flags(const struct vcpu *v)
     return (uint64_t)v->arch.iopl << 12;
 }
 
-/* callback.c: push a frame for an event, now. False: the domain was crashed. Own vCPU. */
-bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, const struct trap_bounce *b);
+/* callback.c: push a frame (what: TBF_*) and go on in the handler, now. False: the domain was crashed. Own vCPU, interrupts off. */
+bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, uint64_t handler, unsigned what,
+                uint32_t error_code);
 /* callback.c: kernel_sp or syscall_callback of v changed. */
 void pv_bounce_refresh(struct vcpu *v);
 /* `int n` by the guest: b goes to its handler without error code. */

@@ -79,3 +79,18 @@
         .quad   774b, \to
         .popsection
         .endm
+
+        /* jnz: something wants this vCPU to take the long way to its guest. at: where rsp is in the frame; a scratch register */
+        .macro ATTENTION at, v, r64, r32
+        mov     TOP_SIZE - TOP_CPU - \at(%rsp), \r64
+        mov     CPU_SOFTIRQ(\r64), \r32
+        or      VCPU_ATTENTION(\v), \r32
+        or      VCPU_SELECTORS(\v), \r64
+        .endm
+
+        /* jbe: an event upcall is due: vcpu_info's first byte (pending) is not 0, the second (mask) is. */
+        .macro UPCALL_DUE info, r32
+        movzwl  (\info), \r32
+        dec     \r32
+        cmp     $0xfe, \r32
+        .endm

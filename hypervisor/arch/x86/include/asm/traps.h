@@ -38,6 +38,7 @@ struct ex_entry {
 struct cpu_user_regs;
 /* C side of entry.S: called with interrupts off. */
 void handle_trap(struct cpu_user_regs *regs);
+void handle_guest_trap(struct cpu_user_regs *regs);
 void handle_interrupt(struct cpu_user_regs *regs);
 void handle_syscall(struct cpu_user_regs *regs);
 /* IRET refused what the guest wants to return to: regs say where that is, with IRET's own exception. */

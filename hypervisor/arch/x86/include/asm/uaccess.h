@@ -21,6 +21,11 @@ static inline bool guest_range_ok(uint64_t addr, uint64_t size)
         return true;
     return addr >= HV_VIRT_END;
 }
+/* Enough for a range that is touched from its start upwards: below the hypervisor's slots no address is canonical, so it faults. */
+static inline bool guest_start_ok(uint64_t addr)
+{
+    return addr >> 43 != HV_VIRT_START >> 43;
+}
 /* 0 or -EFAULT; on -EFAULT dst may be partly written. */
 int __must_check copy_from_guest(void *dst, uint64_t guest_va, size_t n);
 int __must_check copy_to_guest(uint64_t guest_va, const void *src, size_t n);
