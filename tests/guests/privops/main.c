@@ -193,15 +193,32 @@ static void test_refused(void)
 {
     char buf[16] = {0};
 
-    uint64_t flags;
+    uint32_t msw = 9;
+    uint64_t cr0;
 
-    /* Refused by Xen; to ignore it is as good. Never does it reach the processor. */
-    CATCH(__asm__ volatile("cli"));
-    __asm__ volatile("pushfq; pop %0" : "=r"(flags));
-    CHECK_EQ(flags & X86_EFLAGS_IF, X86_EFLAGS_IF);
-    CATCH(__asm__ volatile("invd"));
-    CATCH(__asm__ volatile("lmsw %%ax" : : "a"(0)));
-    CHECK_TRAP(CATCH(__asm__ volatile("sti")), X86_EXC_GP, 0);
+    for (unsigned int level = 0; is_dom0() && level < 2; level++) {
+        struct physdev_set_iopl iopl = {.iopl = level};
+        uint64_t flags;
+
+        /* With I/O privilege the interrupt flag is the guest's to write, to no effect. */
+        CHECK_RC(hv_physdev_op(PHYSDEVOP_set_iopl, &iopl), 0);
+        for (unsigned int sti = 0; sti < 2; sti++) {
+            const struct trap *t =
+                sti ? CATCH(__asm__ volatile("sti")) : CATCH(__asm__ volatile("cli"));
+
+            CHECK(level ? t == NULL : CHECK_TRAP(t, X86_EXC_GP, 0));
+            __asm__ volatile("pushfq; pop %0" : "=r"(flags));
+            CHECK_EQ(flags & X86_EFLAGS_IF, X86_EFLAGS_IF);
+        }
+        CHECK_TRAP(CATCH(__asm__ volatile("hlt")), X86_EXC_GP, 0);
+        CHECK_TRAP(CATCH(__asm__ volatile("invd")), X86_EXC_GP, 0);
+        CHECK(CATCH(__asm__ volatile("wbinvd")) == NULL);
+    }
+    hv_physdev_op(PHYSDEVOP_set_iopl, &(struct physdev_set_iopl){.iopl = 0});
+    CHECK_TRAP(CATCH(__asm__ volatile("lmsw %%ax" : : "a"(0x3b))), X86_EXC_GP, 0);
+    CHECK_TRAP(CATCH(__asm__ volatile("lmsw %0" : : "m"(msw))), X86_EXC_GP, 0);
+    __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+    CHECK_EQ(cr0, 0x80050033);
     CHECK_TRAP(CATCH(__asm__ volatile("lldt %%ax" : : "a"(0))), X86_EXC_GP, 0);
     CHECK_TRAP(CATCH(__asm__ volatile("ltr %%ax" : : "a"(0))), X86_EXC_GP, 0);
     CHECK_TRAP(CATCH(__asm__ volatile("lgdt %0" : : "m"(buf))), X86_EXC_GP, 0);

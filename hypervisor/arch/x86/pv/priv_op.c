@@ -141,9 +141,6 @@ static bool kernel_only(struct vcpu *v, struct cpu_user_regs *regs, const struct
     case PRIV_DR_READ:
     case PRIV_DR_WRITE:
         return dr_access(regs, i);
-    case PRIV_LMSW: /* only TS (bit 3) may change */
-        fpu_guest_ts(v, *insn_register(regs, i->reg) & CR0_TS);
-        return true;
     case PRIV_XSETBV:
         return regs->ecx == 0 && !fpu_set_xcr0(v, (uint64_t)regs->edx << 32 | regs->eax);
     case PRIV_RDMSR:

@@ -25,7 +25,6 @@ enum priv_kind {
     PRIV_CR_WRITE,
     PRIV_DR_READ,
     PRIV_DR_WRITE,
-    PRIV_LMSW,
     PRIV_XSETBV,
     PRIV_RDMSR,
     PRIV_WRMSR,

@@ -25,12 +25,11 @@ static const struct opcode one_byte[] = {
 
 static const struct opcode two_byte[] = {
     /* after 0x0f */
-    {0x06, PRIV_CLTS, 0, false, false},    {0x08, PRIV_WBINVD, 0, false, false},
-    {0x09, PRIV_WBINVD, 0, false, false},  {0x20, PRIV_CR_READ, 0, false, true},
-    {0x21, PRIV_DR_READ, 0, false, true},  {0x22, PRIV_CR_WRITE, 0, false, true},
-    {0x23, PRIV_DR_WRITE, 0, false, true}, {0x30, PRIV_WRMSR, 0, false, false},
-    {0x31, PRIV_RDTSC, 0, false, false},   {0x32, PRIV_RDMSR, 0, false, false},
-    {0xa2, PRIV_CPUID, 0, false, false},
+    {0x06, PRIV_CLTS, 0, false, false},    {0x09, PRIV_WBINVD, 0, false, false},
+    {0x20, PRIV_CR_READ, 0, false, true},  {0x21, PRIV_DR_READ, 0, false, true},
+    {0x22, PRIV_CR_WRITE, 0, false, true}, {0x23, PRIV_DR_WRITE, 0, false, true},
+    {0x30, PRIV_WRMSR, 0, false, false},   {0x31, PRIV_RDTSC, 0, false, false},
+    {0x32, PRIV_RDMSR, 0, false, false},   {0xa2, PRIV_CPUID, 0, false, false},
 };
 
 struct cursor {
@@ -54,19 +53,14 @@ static const struct opcode *find(const struct opcode *t, unsigned n, uint8_t byt
     return NULL;
 }
 
-/* 0x0f 0x01: the group that ModRM tells apart. Only register forms and invlpg, whose operand
- * address is not needed. */
-static bool decode_group7(struct cursor *c, struct priv_insn *out, uint8_t rex)
+/* 0x0f 0x01: the group that ModRM tells apart. As on Xen LMSW is not in it: CLTS and CR0 are. */
+static bool decode_group7(struct cursor *c, struct priv_insn *out)
 {
     uint8_t m;
 
     if (!next(c, &m))
         return false;
-    out->kind = m == 0xd1            ? PRIV_XSETBV
-                : m == 0xf9          ? PRIV_RDTSC
-                : (m & 0xf8) == 0xf0 ? PRIV_LMSW
-                                     : PRIV_NONE;
-    out->reg = (m & 7) | (rex & 1) << 3;
+    out->kind = m == 0xd1 ? PRIV_XSETBV : m == 0xf9 ? PRIV_RDTSC : PRIV_NONE;
     return out->kind != PRIV_NONE;
 }
 
@@ -108,7 +102,7 @@ bool priv_decode(const uint8_t *code, unsigned n, struct priv_insn *out)
         if (!next(&c, &b))
             return false;
         if (b == 0x01) {
-            bool ok = decode_group7(&c, out, rex);
+            bool ok = decode_group7(&c, out);
             out->length = c.at;
             return ok;
         }
