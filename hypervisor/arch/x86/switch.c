@@ -244,8 +244,7 @@ void pv_load_cr3(struct vcpu *v)
 {
     unsigned long flags = irq_save();
 
-    a_cpumask_set(&v->domain->arch.dirty_cpus, this_cpu_id());
-    tlb_load_cr3(cr3_of(v));
+    tlb_load_cr3(cr3_of(v)); /* dirty_cpus has this CPU as long as v runs here */
     irq_restore(flags);
 }
 

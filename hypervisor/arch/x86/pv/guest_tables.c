@@ -46,22 +46,28 @@ static void drop_table(struct domain *d, mfn_t old)
 
 int pv_set_guest_table(struct vcpu *v, mfn_t m)
 {
+    struct domain *d = v->domain;
     mfn_t old = v->arch.guest_table;
-    int rc;
+    bool same = mfn_eq(old, m);
+    int rc = 0;
 
     if (!is_set(m))
         return -EINVAL;
-    rc = replace_table(v->domain, &v->arch.guest_table, m);
-    if (rc)
-        return rc;
-    if (v == current) {
-        pv_destroy_ldt(v); /* its pages were found through the old table */
-        pv_load_cr3(v);
+    spin_lock(&d->arch.mmu_lock);
+    if (!same)
+        rc = table_get(m, d, FT_L4);
+    if (!rc) {
+        v->arch.guest_table = m;
+        if (v == current)
+            pv_load_cr3(v);
+        /* Only now does no CPU use the old one. */
+        if (!same && is_set(old))
+            table_put(old); /* preempted: a debt of the caller's */
     }
-    /* Only now does no CPU use the old one. */
-    if (!mfn_eq(old, m))
-        drop_table(v->domain, old);
-    return 0;
+    spin_unlock(&d->arch.mmu_lock);
+    if (!rc && v == current && v->arch.ldt_entries)
+        pv_destroy_ldt(v); /* its pages were found through the old table */
+    return rc;
 }
 
 int pv_set_guest_table_user(struct vcpu *v, mfn_t m)

@@ -57,15 +57,15 @@ static bool cr_read(struct vcpu *v, unsigned cr, uint64_t *out)
     }
 }
 
-static bool cr3_write(struct vcpu *v, uint64_t value)
+static bool cr3_write(struct vcpu *v, uint64_t value, bool *again)
 {
-    if (pv_set_guest_table(v, maddr_to_mfn(value & PAGE_MASK)))
-        return false;
-    pv_load_cr3(v);
-    return true;
+    int rc = pv_set_guest_table(v, maddr_to_mfn(value & PAGE_MASK));
+
+    *again = rc == -HC_RESTART; /* a table that is not pinned takes long to validate */
+    return !rc || *again;
 }
 
-static bool cr_write(struct vcpu *v, unsigned cr, uint64_t value)
+static bool cr_write(struct vcpu *v, unsigned cr, uint64_t value, bool *again)
 {
     struct vcpu_info *info;
 
@@ -81,7 +81,7 @@ static bool cr_write(struct vcpu *v, unsigned cr, uint64_t value)
         vcpu_info_unmap(v, info);
         return true;
     case 3:
-        return cr3_write(v, value);
+        return cr3_write(v, value, again);
     case 4: /* bits that are not the guest's are ignored, as by Xen: kernels write back what they
                read */
         v->arch.cr4_guest = value & CR4_GUEST_OWN;
@@ -120,7 +120,8 @@ static void do_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
     regs->rdx = out[3];
 }
 
-static bool kernel_only(struct vcpu *v, struct cpu_user_regs *regs, const struct priv_insn *i)
+static bool kernel_only(struct vcpu *v, struct cpu_user_regs *regs, const struct priv_insn *i,
+                        bool *again)
 {
     switch (i->kind) {
     case PRIV_CLI: /* a PV guest's interrupt flag is evtchn_upcall_mask: these say nothing */
@@ -137,7 +138,7 @@ static bool kernel_only(struct vcpu *v, struct cpu_user_regs *regs, const struct
     case PRIV_CR_READ:
         return cr_read(v, i->special, insn_register(regs, i->reg));
     case PRIV_CR_WRITE:
-        return cr_write(v, i->special, *insn_register(regs, i->reg));
+        return cr_write(v, i->special, *insn_register(regs, i->reg), again);
     case PRIV_DR_READ:
     case PRIV_DR_WRITE:
         return dr_access(regs, i);
@@ -173,7 +174,7 @@ static bool perform(struct vcpu *v, struct cpu_user_regs *regs, const struct pri
         do_cpuid(v, regs);
         return true;
     default:
-        return guest_kernel_mode(v) && kernel_only(v, regs, i);
+        return guest_kernel_mode(v) && kernel_only(v, regs, i, again);
     }
 }
 
