@@ -160,6 +160,10 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 
 enum { KILL_STOP, KILL_EVENTS, KILL_GRANTS, KILL_ARCH, KILL_DONE };
 
+static void nothing(void *data)
+{
+}
+
 static void kill_stop(struct domain *d)
 {
     struct vcpu *v;
@@ -169,6 +173,10 @@ static void kill_stop(struct domain *d)
     d->dying = true;
     spin_unlock(&d->lock);
     domain_pause(d);
+    /* A CPU that just left a vCPU of d may look at it once more (finish_switch), with interrupts
+     * off. */
+    smp_call(&cpus_online, nothing, NULL);
+    sched_set_reservation(d, 0, 0);
     watchdogs_kill(d);
     for_each_vcpu(d, v, i) vcpu_timers_kill(v);
 }

@@ -19,6 +19,7 @@ struct timer_queue {
     spinlock_t lock;
     struct timer *first;   /* root of the heap: the earliest deadline */
     struct timer *running; /* its function runs now */
+    uint64_t programmed;   /* when the hardware fires; an early interrupt only costs time */
 };
 
 /* Make the later of two roots the first child of the earlier, and return that one. */
@@ -102,9 +103,16 @@ static struct timer_queue *queue_lock(struct timer *t, unsigned long *flags)
     }
 }
 
+/* The hardware is touched only when it would fire too late: one that fires early finds nothing due
+ * and is set anew then. So a slice that never ends costs no register write. */
 static void program_hardware(struct timer_queue *q)
 {
-    timer_hw_set(q->first ? q->first->deadline : UINT64_MAX);
+    uint64_t first = q->first ? q->first->deadline : UINT64_MAX;
+
+    if (first >= q->programmed)
+        return;
+    q->programmed = first;
+    timer_hw_set(first);
 }
 
 void timer_init(struct timer *t, void (*fn)(void *), void *data, unsigned cpu)
@@ -195,6 +203,7 @@ void timer_softirq(void)
         flags = spin_lock_irqsave(&q->lock);
         q->running = NULL;
     }
+    q->programmed = UINT64_MAX; /* it fired */
     program_hardware(q);
     spin_unlock_irqrestore(&q->lock, flags);
 }
@@ -207,5 +216,6 @@ void timer_cpu_init(unsigned cpu)
     if (!q)
         panic("no memory for the timer queue of CPU %u\n", cpu);
     spin_lock_init(&q->lock);
+    q->programmed = UINT64_MAX;
     cpu_data[cpu]->timers = q;
 }

@@ -59,7 +59,7 @@ int vcpu_info_register(struct vcpu *v, mfn_t f, unsigned offset)
     if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
         return -ENXIO;
     spin_lock(&d->lock);
-    if (v->vcpu_info_registered || (v != current && !v->down) ||
+    if (v->vcpu_info_registered || (v != current && (!v->down || v->is_running)) ||
         frame_get_typed(f, d, FT_WRITABLE)) {
         spin_unlock(&d->lock);
         return -EINVAL;

@@ -62,15 +62,16 @@ static long op_down(struct vcpu *v, uint64_t arg)
     struct domain *d = v->domain;
     bool others = false;
 
+    spin_lock(&d->lock); /* two that go down at once: one of them is the last */
     for (unsigned i = 0; i < d->max_vcpus; i++)
         others |= d->vcpu[i] && d->vcpu[i] != v && !d->vcpu[i]->down;
-    if (!others) {
-        domain_shutdown(
-            d, SHUTDOWN_poweroff); /* the last one: the domain has nothing to run any more */
-        return 0;
-    }
-    v->down = true;
-    vcpu_sleep_nosync(v);
+    if (others)
+        v->down = true;
+    spin_unlock(&d->lock);
+    if (others)
+        vcpu_sleep_nosync(v);
+    else
+        domain_shutdown(d, SHUTDOWN_poweroff); /* the domain has nothing to run any more */
     return 0;
 }
 
@@ -148,6 +149,8 @@ static long op_register_info(struct vcpu *v, uint64_t arg)
 
     if (copy_in(&info, arg))
         return -EFAULT;
+    if (v != current && v->down)
+        vcpu_sleep_sync(v); /* it may still be on its way out, with the old one mapped */
     return vcpu_info_register(v, mfn(info.mfn), info.offset);
 }
 

@@ -2,13 +2,15 @@
 /*
  * A guest's clocks: one one-shot and one periodic timer for each vCPU, both raising VIRQ_TIMER.
  *
- * Interface: vcpu_timers_init/kill, vcpu_singleshot_set, vcpu_periodic_set (hv/vcpu.h);
- * set_timer_op. The timers are on the queue of the CPU where the vCPU ran when it set them, so that
- * setting one rarely disturbs another CPU.
+ * Interface: vcpu_timers_init/kill, vcpu_singleshot_set, vcpu_periodic_set, vcpu_periodic_work
+ * (hv/vcpu.h); set_timer_op. The periodic timer runs while its vCPU does: one that sleeps costs
+ * nothing, and gets the tick it missed when it runs again, as in Xen. The timers are on the queue
+ * of the CPU where the vCPU ran when it set them, so that setting one rarely disturbs another CPU.
  */
 #include <hv/errno.h>
 #include <hv/evtchn.h>
 #include <hv/sched.h>
+#include <hv/softirq.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>
 #include <asm/cpu.h>
@@ -18,16 +20,26 @@ static void singleshot_fires(void *data)
     send_guest_vcpu_virq(data, VIRQ_TIMER);
 }
 
+void vcpu_periodic_work(struct vcpu *v)
+{
+    uint64_t period = READ_ONCE(v->periodic_period), t = now();
+
+    if (!period)
+        return;
+    if (t - v->periodic_last >= period) {
+        v->periodic_last = t;
+        send_guest_vcpu_virq(v, VIRQ_TIMER);
+    }
+    timer_migrate(&v->periodic, this_cpu_id());
+    timer_set(&v->periodic, v->periodic_last + period);
+}
+
 static void periodic_fires(void *data)
 {
     struct vcpu *v = data;
-    uint64_t period = READ_ONCE(v->periodic_period);
 
-    /* A tick is for who runs: one who sleeps is not woken for it. */
-    if (v->is_running)
-        send_guest_vcpu_virq(v, VIRQ_TIMER);
-    if (period)
-        timer_set(&v->periodic, now() + period);
+    if (v == current)
+        vcpu_periodic_work(v);
 }
 
 void vcpu_timers_init(struct vcpu *v)
@@ -57,10 +69,9 @@ void vcpu_singleshot_set(struct vcpu *v, uint64_t deadline_ns)
 void vcpu_periodic_set(struct vcpu *v, uint64_t period_ns)
 {
     WRITE_ONCE(v->periodic_period, period_ns);
-    if (period_ns)
-        timer_set(&v->periodic, now() + period_ns);
-    else
-        timer_stop(&v->periodic);
+    timer_stop(&v->periodic);
+    if (v->is_running) /* it takes it up in schedule() */
+        softirq_raise_on(v->cpu, SOFTIRQ_SCHEDULE);
 }
 
 long do_set_timer_op(struct hypercall *hc)

@@ -106,6 +106,9 @@ void wallclock_write(struct domain *d)
 void cpu_wait(void)
 {
 }
+void smp_call(const void *set, void (*fn)(void *), void *data)
+{
+}
 void smp_send_event_check(unsigned cpu)
 {
     fake_ipis[cpu]++;
@@ -164,8 +167,10 @@ void fake_advance(uint64_t to)
         if (fake_now >= to && next >= to)
             break;
         for (unsigned i = 0; i < nr_cpus; i++)
-            if (fake_deadline[i] <= fake_now)
+            if (fake_deadline[i] <= fake_now) { /* one shot */
+                fake_deadline[i] = UINT64_MAX;
                 cpus[i].softirq_pending |= 1u << SOFTIRQ_TIMER;
+            }
     }
     fake_run_on(was);
 }

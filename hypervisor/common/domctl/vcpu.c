@@ -100,33 +100,15 @@ long domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op, struct hypercal
  * ---------------------------------------------------------------------------------------------------------------
  */
 
-long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+/* What a tool is told of a mask: online CPUs only. */
+static long mask_to_tool(struct xenctl_bitmap *to, cpumask_t mask)
 {
-    struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-    struct vcpu *v = find_vcpu(d, a->vcpu);
-    cpumask_t mask = {{0}};
-    long rc = 0;
-
-    if (a->vcpu >= d->max_vcpus)
-        return -EINVAL;
-    if (!v)
-        return -ESRCH;
-    if (!a->flags ||
-        a->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE))
-        return -EINVAL;
-    if (a->flags & XEN_VCPUAFFINITY_HARD) {
-        rc = bitmap_from_tool(mask.w, nr_cpus, &a->cpumap_hard);
-        rc = rc ? rc : sched_set_affinity(v, &mask);
-        sched_get_affinity(v, &mask);
-        rc = rc ? rc : bitmap_to_tool(&a->cpumap_hard, mask.w, nr_cpus);
-    }
-    /* A preference is accepted and not used: the scheduler spreads load over the hard mask. */
-    if (!rc && a->flags & XEN_VCPUAFFINITY_SOFT)
-        rc = bitmap_from_tool(mask.w, nr_cpus, &a->cpumap_soft);
-    return rc;
+    for (unsigned i = 0; i < ARRAY_SIZE(mask.w); i++)
+        mask.w[i] &= cpus_online.w[i];
+    return bitmap_to_tool(to, mask.w, nr_cpus);
 }
 
-long domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
     struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
     struct vcpu *v = find_vcpu(d, a->vcpu);
@@ -137,13 +119,38 @@ long domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op, struct hype
         return -EINVAL;
     if (!v)
         return -ESRCH;
-    sched_get_affinity(v, &hard);
-    for (unsigned c = 0; c < nr_cpus; c++)
-        cpumask_set(&soft, c);
+    if (!a->flags ||
+        a->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE))
+        return -EINVAL;
     if (a->flags & XEN_VCPUAFFINITY_HARD)
-        rc = bitmap_to_tool(&a->cpumap_hard, hard.w, nr_cpus);
+        rc = bitmap_from_tool(hard.w, nr_cpus, &a->cpumap_hard);
     if (!rc && a->flags & XEN_VCPUAFFINITY_SOFT)
-        rc = bitmap_to_tool(&a->cpumap_soft, soft.w, nr_cpus);
+        rc = bitmap_from_tool(soft.w, nr_cpus, &a->cpumap_soft);
+    if (!rc && a->flags & XEN_VCPUAFFINITY_HARD)
+        rc = sched_set_affinity(v, &hard);
+    if (rc)
+        return rc;
+    if (a->flags & XEN_VCPUAFFINITY_SOFT)
+        sched_set_soft_affinity(v, &soft);
+    return domctl_getvcpuaffinity(d, op, hc);
+}
+
+long domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+{
+    struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+    struct vcpu *v = find_vcpu(d, a->vcpu);
+    cpumask_t hard, soft;
+    long rc = 0;
+
+    if (a->vcpu >= d->max_vcpus)
+        return -EINVAL;
+    if (!v)
+        return -ESRCH;
+    sched_get_affinity(v, &hard, &soft);
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        rc = mask_to_tool(&a->cpumap_hard, hard);
+    if (!rc && a->flags & XEN_VCPUAFFINITY_SOFT)
+        rc = mask_to_tool(&a->cpumap_soft, soft);
     return rc;
 }
 
@@ -170,29 +177,48 @@ long domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op, struct hype
  * ---------------------------------------------------------------------------------------------------------------
  */
 
+static long credit2_params(struct domain *d, struct xen_domctl_scheduler_op *a)
+{
+    struct sched_params p;
+
+    sched_get_params(d, &p);
+    if (a->cmd == XEN_DOMCTL_SCHEDOP_getinfo) {
+        a->u.credit2.weight = (uint16_t)p.weight;
+        a->u.credit2.cap = (uint16_t)p.cap;
+        return 0;
+    }
+    if (a->u.credit2.weight)
+        p.weight = a->u.credit2.weight;
+    if (a->u.credit2.cap != (uint16_t)~0)
+        p.cap = a->u.credit2.cap;
+    return sched_set_params(d, &p);
+}
+
+/* A reservation, in the words of Xen's real-time scheduler: each vCPU has budget in each period
+ * (us). So `xl sched-rtds` shows and sets it, too. */
+static long reservation(struct domain *d, struct xen_domctl_scheduler_op *a)
+{
+    uint64_t period, budget;
+
+    if (a->cmd == XEN_DOMCTL_SCHEDOP_putinfo)
+        return sched_set_reservation(d, a->u.rtds.period * 1000UL, a->u.rtds.budget * 1000UL);
+    sched_get_reservation(d, &period, &budget);
+    a->u.rtds.period = (uint32_t)(period / 1000);
+    a->u.rtds.budget = (uint32_t)(budget / 1000);
+    return 0;
+}
+
 long domctl_scheduler_op(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
     struct xen_domctl_scheduler_op *a = &op->u.scheduler_op;
-    struct sched_params p;
 
-    if (a->sched_id != XEN_SCHEDULER_CREDIT2)
+    if (a->cmd != XEN_DOMCTL_SCHEDOP_putinfo && a->cmd != XEN_DOMCTL_SCHEDOP_getinfo)
         return -EINVAL;
-    switch (a->cmd) {
-    case XEN_DOMCTL_SCHEDOP_putinfo:
-        sched_get_params(d, &p);
-        if (a->u.credit2.weight)
-            p.weight = a->u.credit2.weight;
-        if (a->u.credit2.cap != (uint16_t)~0)
-            p.cap = a->u.credit2.cap;
-        return sched_set_params(d, &p);
-    case XEN_DOMCTL_SCHEDOP_getinfo:
-        sched_get_params(d, &p);
-        a->u.credit2.weight = p.weight;
-        a->u.credit2.cap = p.cap;
-        return 0;
-    default:
-        return -EINVAL;
-    }
+    if (a->sched_id == XEN_SCHEDULER_CREDIT2)
+        return credit2_params(d, a);
+    if (a->sched_id == XEN_SCHEDULER_RTDS)
+        return reservation(d, a);
+    return -EINVAL;
 }
 
 long domctl_settscinfo(struct domain *d, struct xen_domctl *op, struct hypercall *hc)

@@ -2,7 +2,7 @@
 /*
  * Caps, and the parameters a domain is scheduled by. A capped domain gets cap % of one CPU's time
  * each period, for all its vCPUs together; when it is used up they are parked until the timer fills
- * it again. Overuse is a debt for the next period.
+ * it again. Overuse is a debt for the next period. The timer runs only while something was used.
  *
  * Interface: sched_domain_init/destroy, sched_set_params, sched_get_params (hv/sched.h). Lock: the
  * budget is atomic; parked belongs to the runqueue's lock.
@@ -15,12 +15,12 @@
 
 #define CAP_PERIOD_NS 10000000UL
 
-static int64_t cap_period_budget(const struct sched_domain *sd)
+static int64_t period_budget(const struct sched_domain *sd)
 {
     return (int64_t)(CAP_PERIOD_NS / 100 * sd->cap);
 }
 
-void cap_charge(struct sched_unit *u, uint64_t ran_ns)
+void cap_charge(struct sched_unit *u, uint64_t ran_ns, uint64_t t)
 {
     struct sched_domain *sd = u->vcpu->domain->sched;
 
@@ -28,6 +28,8 @@ void cap_charge(struct sched_unit *u, uint64_t ran_ns)
         return;
     if (__atomic_sub_fetch(&sd->budget, (int64_t)ran_ns, __ATOMIC_RELAXED) <= 0)
         u->parked = true;
+    if (!sd->refilling && !__atomic_exchange_n(&sd->refilling, true, __ATOMIC_SEQ_CST))
+        timer_set(&sd->refill, t + CAP_PERIOD_NS);
 }
 
 uint64_t cap_left(const struct sched_unit *u)
@@ -41,34 +43,61 @@ uint64_t cap_left(const struct sched_unit *u)
     return left > 0 ? (uint64_t)left : 0;
 }
 
+/* For each vCPU under its runqueue's lock: who was charged before it is seen parked, who is charged
+ * after it sees the new budget. */
 static void unpark_all(struct domain *d)
 {
     for (unsigned i = 0; d->vcpu && i < d->max_vcpus; i++) {
         struct vcpu *v = d->vcpu[i];
+        unsigned long flags;
+        struct runqueue *rq;
+        bool parked;
 
-        if (v && READ_ONCE(v->sched->parked)) {
-            WRITE_ONCE(v->sched->parked, false);
+        if (!v)
+            continue;
+        rq = sched_lock(v, &flags);
+        parked = v->sched->parked;
+        v->sched->parked = false;
+        spin_unlock_irqrestore(&rq->lock, flags);
+        if (parked)
             vcpu_wake(v);
-        }
     }
 }
 
-void cap_refill(void *data)
+/* What its running vCPUs used up to now: else the refill would be cut at a full budget first. */
+static void charge_running(struct domain *d)
+{
+    for (unsigned i = 0; d->vcpu && i < d->max_vcpus; i++) {
+        unsigned long flags;
+        struct runqueue *rq;
+
+        if (!d->vcpu[i])
+            continue;
+        rq = sched_lock(d->vcpu[i], &flags);
+        if (rq->curr == d->vcpu[i]->sched)
+            sched_charge(rq, now());
+        spin_unlock_irqrestore(&rq->lock, flags);
+    }
+}
+
+static void refill(void *data)
 {
     struct sched_domain *sd = data;
-    int64_t full, left;
+    int64_t full = period_budget(sd), left = sd->budget, next;
 
-    if (!sd->cap) {
+    charge_running(sd->domain);
+    do
+        next = MIN(left + full, full);
+    while (!__atomic_compare_exchange_n(&sd->budget, &left, next, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST));
+    if (next > 0)
         unpark_all(sd->domain);
-        return;
+    if (left >= full) { /* unused for a period: no more ticks, until somebody is charged */
+        sd->refilling = false;
+        if (sd->budget >= full || __atomic_exchange_n(&sd->refilling, true, __ATOMIC_SEQ_CST))
+            return;
     }
-    full = cap_period_budget(sd);
-    left = sd->budget;
-    left = left + full > full ? full : left + full;
-    sd->budget = left;
-    if (left > 0)
-        unpark_all(sd->domain);
-    timer_set(&sd->refill, now() + CAP_PERIOD_NS);
+    timer_set(&sd->refill, sd->refill.deadline + CAP_PERIOD_NS);
 }
 
 int sched_domain_init(struct domain *d)
@@ -79,7 +108,7 @@ int sched_domain_init(struct domain *d)
         return -ENOMEM;
     sd->weight = SCHED_WEIGHT_DEFAULT;
     sd->domain = d;
-    timer_init(&sd->refill, cap_refill, sd, this_cpu_id());
+    timer_init(&sd->refill, refill, sd, this_cpu_id());
     d->sched = sd;
     return 0;
 }
@@ -93,22 +122,43 @@ void sched_domain_destroy(struct domain *d)
     }
 }
 
+static void reweigh(struct vcpu *v, unsigned weight)
+{
+    unsigned long flags;
+    struct sched_unit *u = v->sched;
+    struct runqueue *rq = sched_lock(v, &flags);
+
+    if (rq->curr == u) {
+        sched_charge(rq, now()); /* so far by the old weight */
+        sched_tickle(rq->cpu);   /* its slice may end elsewhere now */
+    }
+    if (u->queued || rq->curr == u)
+        rq->load += (uint64_t)weight - u->weight;
+    u->weight = weight;
+    if (u->queued)
+        eevdf_dequeue(rq, u);
+    else if (rq->curr != u)
+        goto out;
+    eevdf_request(u);
+    if (rq->curr != u)
+        eevdf_enqueue(rq, u);
+out:
+    spin_unlock_irqrestore(&rq->lock, flags);
+}
+
 int sched_set_params(struct domain *d, const struct sched_params *p)
 {
     struct sched_domain *sd = d->sched;
 
     if (!sd || p->weight < 1 || p->weight > 65535 || p->cap > 100 * MAX_CPUS)
         return -EINVAL;
+    charge_running(d); /* what ran before is no use of the new budget */
     sd->weight = p->weight;
     sd->cap = p->cap;
-    sd->budget = cap_period_budget(sd);
+    sd->budget = period_budget(sd);
     for (unsigned i = 0; d->vcpu && i < d->max_vcpus; i++)
         if (d->vcpu[i])
-            sched_reweigh(d->vcpu[i], p->weight);
-    if (p->cap)
-        timer_set(&sd->refill, now() + CAP_PERIOD_NS);
-    else
-        timer_stop(&sd->refill);
+            reweigh(d->vcpu[i], p->weight);
     unpark_all(d);
     return 0;
 }

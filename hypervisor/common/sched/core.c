@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who runs: waking, sleeping, the switch itself, and on which CPU.
+ * Who runs: waking, sleeping, and the switch itself.
  *
  * Interface: hv/sched.h. Invariants and locks: sched.h. A waker sets its reason (an event bit,
  * pause_count) before it looks at is_running and blocked; a vCPU that goes to sleep sets blocked
@@ -16,8 +16,6 @@
 #include <asm/cpu.h>
 #include <asm/pv.h>
 #include "sched.h"
-
-static cpumask_t idle_cpus; /* a_cpumask_*: CPUs whose current unit is the idle one; a hint */
 
 struct runqueue *sched_lock(const struct vcpu *v, unsigned long *flags)
 {
@@ -49,37 +47,59 @@ static int resting_state(const struct vcpu *v)
     return v->blocked ? RUNSTATE_blocked : vcpu_runnable(v) ? RUNSTATE_runnable : RUNSTATE_offline;
 }
 
-static void tickle(unsigned cpu)
+void sched_tickle(unsigned cpu)
 {
     a_cpumask_clear(&idle_cpus, cpu); /* so that the next wake looks for another idle CPU */
     softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
 }
 
-/* Where to run a unit that neither runs nor is queued: where it was, if that is idle; an idle CPU;
- * the least loaded. */
-static unsigned choose_cpu(const struct sched_unit *u)
+void sched_charge(struct runqueue *rq, uint64_t t)
 {
-    unsigned home = u->vcpu->cpu, best = MAX_CPUS, cpu;
-    uint64_t least = UINT64_MAX;
+    struct sched_unit *u = rq->curr;
+    uint64_t ran = t > u->started ? t - u->started : 0;
 
-    if (cpumask_test(&u->affinity, home) && cpumask_test(&cpus_online, home) &&
-        cpumask_test(&idle_cpus, home))
-        return home;
-    for_each_cpu_in(cpu, &cpus_online)
-    {
-        uint64_t load = cpu_data[cpu]->rq->load;
-
-        if (!cpumask_test(&u->affinity, cpu))
-            continue;
-        if (cpumask_test(&idle_cpus, cpu))
-            return cpu;
-        if (load < least || (load == least && cpu == home)) {
-            least = load;
-            best = cpu;
-        }
+    if (!ran)
+        return;
+    u->started = t;
+    if (unit_is_idle(u)) {
+        rq->idle_ns += ran;
+        return;
     }
-    return best == MAX_CPUS ? home
-                            : best; /* sched_set_affinity refuses sets without an online CPU */
+    eevdf_account(rq, ran);
+    if (unit_reserved(u))
+        reserve_charge(u, ran, t);
+    cap_charge(u, ran, t);
+    if (u->parked)
+        softirq_raise_on(rq->cpu, SOFTIRQ_SCHEDULE);
+}
+
+/* The CPU of rq looks again at `at`, unless it does earlier. */
+static void look_again(struct runqueue *rq, uint64_t at)
+{
+    if (at >= rq->slice_at)
+        return;
+    rq->slice_at = at;
+    timer_set(&rq->slice, at);
+}
+
+/* u has just joined rq: may it have the CPU, and when? */
+static void preempt(struct runqueue *rq, const struct sched_unit *u, uint64_t t)
+{
+    uint64_t wait = eevdf_wake_delay(rq, u, t);
+    const struct sched_unit *curr = rq->curr;
+
+    if (reserve_users) {
+        uint64_t until = reserve_run_time(rq, curr, t);
+
+        if (reserve_due(u) && (!reserve_due(curr) || u->reserve.until < curr->reserve.until))
+            wait = 0;
+        else if (reserve_due(curr) || wait)
+            wait = MIN(wait ? wait : UINT64_MAX, until);
+    }
+    if (wait)
+        look_again(rq, t + wait);
+    else
+        sched_tickle(rq->cpu);
 }
 
 void vcpu_wake(struct vcpu *v)
@@ -88,6 +108,7 @@ void vcpu_wake(struct vcpu *v)
     unsigned long flags;
     struct runqueue *rq;
     unsigned target = MAX_CPUS;
+    uint64_t t;
 
 again:
     rq = sched_lock(v, &flags);
@@ -107,24 +128,20 @@ again:
     }
     if (target != v->cpu) {
         if (target == MAX_CPUS || !cpumask_test(&u->affinity, target))
-            target = choose_cpu(u);
+            target = sched_choose_cpu(u);
         if (target != v->cpu) {
+            eevdf_settle(rq, u);
             v->cpu = target;
             spin_unlock_irqrestore(&rq->lock, flags);
             goto again;
         }
     }
-    runstate_change(v, RUNSTATE_runnable, now());
-    if (v->domain->sched)
-        u->weight = v->domain->sched->weight;
-    eevdf_enqueue(rq, u, true);
-    if (eevdf_preempts(rq, u)) {
-        tickle(rq->cpu);
-    } else if (rq->nr_queued == 1) { /* the running one was alone, perhaps without a tick */
-        uint64_t end = rq->curr->started + eevdf_slice_left(rq->curr);
-
-        timer_set(&rq->slice, end);
-    }
+    t = now();
+    sched_charge(rq, t);
+    reserve_wake(u, t);
+    runstate_change(v, RUNSTATE_runnable, t);
+    eevdf_join(rq, u, JOIN_WAKE);
+    preempt(rq, u, t);
 out:
     spin_unlock_irqrestore(&rq->lock, flags);
 }
@@ -136,14 +153,16 @@ void vcpu_sleep_nosync(struct vcpu *v)
     struct runqueue *rq = sched_lock(v, &flags);
 
     if (!unit_ready(u)) {
-        if (u->queued) {
-            eevdf_dequeue(rq, u);
-            eevdf_leave(rq, u);
-            runstate_change(v, resting_state(v), now());
-        } else if (rq->curr == u) {
+        if (rq->curr == u) {
             softirq_raise_on(rq->cpu, SOFTIRQ_SCHEDULE);
         } else {
-            runstate_change(v, resting_state(v), now());
+            uint64_t t = now();
+
+            if (u->queued) {
+                sched_charge(rq, t);
+                eevdf_leave(rq, u);
+            }
+            runstate_change(v, resting_state(v), t);
         }
     }
     spin_unlock_irqrestore(&rq->lock, flags);
@@ -175,7 +194,8 @@ void vcpu_unpause(struct vcpu *v)
 
 void vcpu_unblock(struct vcpu *v)
 {
-    if (!__atomic_exchange_n(&v->blocked, false, __ATOMIC_SEQ_CST))
+    /* Read first, for most are awake: the caller's reason is visible before (a full barrier). */
+    if (!v->blocked || !__atomic_exchange_n(&v->blocked, false, __ATOMIC_SEQ_CST))
         return;
     evtchn_polling(v, false);
     vcpu_wake(v);
@@ -220,52 +240,61 @@ void vcpu_yield(void)
 
 /* --- the switch ------------------------------------------------------------------------------ */
 
+/* May rq have u, which waits elsewhere? To balance, only what prefers to run here, and does not
+ * rely on where it is. */
+static bool may_take(const struct runqueue *rq, const struct sched_unit *u, bool balance)
+{
+    if (u->vcpu->is_running || !cpumask_test(&u->affinity, rq->cpu))
+        return false;
+    return !balance || (cpumask_test(&u->soft, rq->cpu) && !unit_reserved(u));
+}
+
 /*
  * Take one queued unit from another CPU that may run here. Its runqueue's lock is only tried for,
  * since we hold ours. Balancing (this CPU has work) takes one only if the other CPU is then at most
  * as loaded as this one was: where the loads cannot be made equal, the surplus goes around, and
  * everybody gets the same over time.
  */
-static struct sched_unit *steal_from(struct runqueue *rq, struct runqueue *from, bool balance)
+static bool steal_from(struct runqueue *rq, struct runqueue *from, bool balance, uint64_t t)
 {
     struct sched_unit *found = NULL;
     struct list *pos;
 
-    if (!READ_ONCE(from->nr_queued) || !spin_trylock(&from->lock))
-        return NULL;
     list_for_each(pos, &from->queue)
     {
         struct sched_unit *u = list_entry(pos, struct sched_unit, link);
 
-        if (u->vcpu->is_running || !cpumask_test(&u->affinity, rq->cpu))
+        if (!may_take(rq, u, balance) || (balance && from->load < rq->load + u->weight))
             continue;
-        if (balance && from->load < rq->load + u->weight)
-            continue;
-        found = u;
-        break;
+        if (!found || (cpumask_test(&u->soft, rq->cpu) && !cpumask_test(&found->soft, rq->cpu)))
+            found = u;
     }
-    if (found) {
-        eevdf_dequeue(from, found);
-        eevdf_leave(from, found);
-        found->vcpu->cpu = rq->cpu;
-    }
-    spin_unlock(&from->lock);
-    return found;
+    if (!found)
+        return false;
+    sched_charge(from, t);
+    eevdf_leave(from, found);
+    found->vcpu->cpu = rq->cpu;
+    eevdf_join(rq, found, JOIN_MOVE);
+    return true;
 }
 
-static void steal(struct runqueue *rq, bool balance)
+static void steal(struct runqueue *rq, bool balance, uint64_t t)
 {
     for (unsigned i = 1; i < nr_cpus; i++) {
-        unsigned cpu = (rq->cpu + i) % nr_cpus;
-        struct sched_unit *u;
+        struct runqueue *from = cpu_data[(rq->cpu + i) % nr_cpus]->rq;
+        bool found;
 
-        if (!cpumask_test(&cpus_online, cpu))
+        if (!READ_ONCE(from->nr_queued))
             continue;
-        u = steal_from(rq, cpu_data[cpu]->rq, balance);
-        if (u) {
-            eevdf_enqueue(rq, u, true);
-            return;
+        if (!spin_trylock(&from->lock)) {
+            if (!balance)
+                softirq_raise(SOFTIRQ_SCHEDULE); /* rather than idle beside work: try again */
+            continue;
         }
+        found = steal_from(rq, from, balance, t);
+        spin_unlock(&from->lock);
+        if (found)
+            return;
     }
 }
 
@@ -273,109 +302,130 @@ static void steal(struct runqueue *rq, bool balance)
 static void put_current(struct runqueue *rq, uint64_t t)
 {
     struct sched_unit *u = rq->curr;
-    uint64_t ran = t > u->started ? t - u->started : 0;
 
-    u->started = t;
+    u->parked = false;
+    sched_charge(rq, t);
     if (unit_is_idle(u)) {
-        rq->idle_ns += ran;
         runstate_change(u->vcpu, RUNSTATE_runnable, t);
         return;
     }
-    u->parked = false;
-    eevdf_account(rq, ran);
-    cap_charge(u, ran);
+    if (!u->parked)
+        cap_charge(u, 0, t); /* others may have used up what it has, too */
     if (!unit_ready(u)) {
         eevdf_leave(rq, u);
-    } else if (!cpumask_test(&u->affinity, rq->cpu)) {
+    } else if (!cpumask_test(&u->affinity, rq->cpu) ||
+               (unit_reserved(u) && u->reserve.home != rq->cpu && rq->nr_queued)) {
         eevdf_leave(rq, u);
         u->migrate = true; /* woken elsewhere once its registers are saved */
     } else {
-        eevdf_enqueue(rq, u, false);
+        eevdf_enqueue(rq, u);
     }
     runstate_change(u->vcpu, resting_state(u->vcpu), t);
     rq->curr = rq->idle; /* until the next one is chosen, under the same lock */
 }
 
 /* How long the chosen one may run before this CPU looks again. */
-static void arm_slice(struct runqueue *rq, struct sched_unit *next, uint64_t t)
+static void arm_slice(struct runqueue *rq, const struct sched_unit *next, uint64_t t)
 {
-    uint64_t run = SCHED_BALANCE_NS, left;
+    uint64_t run = eevdf_run_time(rq, next), left = cap_left(next);
 
-    if (unit_is_idle(next)) {
-        timer_stop(&rq->slice);
-        return;
-    }
-    if (rq->nr_queued) {
-        left = eevdf_slice_left(next);
-        run = left < SCHED_GRANULARITY_NS ? SCHED_GRANULARITY_NS : left;
-    }
-    left = cap_left(next);
-    if (left < run)
-        run = left < SCHED_GRANULARITY_NS ? SCHED_GRANULARITY_NS : left;
-    if (run == SCHED_BALANCE_NS && nr_cpus == 1)
-        timer_stop(&rq->slice); /* alone, without a cap, and nobody to take work from: no tick */
-    else
+    run = MIN(run, MAX(left, SCHED_GRANULARITY_NS));
+    if (reserve_users)
+        run = MIN(run, reserve_run_time(rq, next, t));
+    if (nr_cpus > 1)
+        run = MIN(run, SCHED_BALANCE_NS); /* there may be work to take from others */
+    if (unit_is_idle(next) || run == UINT64_MAX) {
+        if (rq->slice_at != UINT64_MAX)
+            timer_stop(&rq->slice);
+        rq->slice_at = UINT64_MAX; /* idle, or alone without a cap: no tick */
+    } else {
+        rq->slice_at = t + run;
         timer_set(&rq->slice, t + run);
+    }
 }
 
 static struct sched_unit *choose_next(struct runqueue *rq, struct sched_unit *prev, uint64_t t)
 {
-    bool yields = __atomic_exchange_n(&prev->yielding, false, __ATOMIC_RELAXED);
-    struct sched_unit *next;
+    struct sched_unit *next = NULL;
+    bool yields = prev->yielding;
 
+    prev->yielding = false;
     if (!rq->nr_queued) {
-        steal(rq, false);
+        steal(rq, false, t);
     } else if (t >= rq->next_balance) {
-        steal(rq, true);
+        steal(rq, true, t);
         rq->next_balance = t + SCHED_BALANCE_NS;
     }
-    next = eevdf_pick(rq, yields ? prev : NULL);
+    if (reserve_users && !yields)
+        next = reserve_pick(rq, t);
+    if (!next)
+        next = eevdf_pick(rq, yields ? prev : NULL);
     if (!next)
         return rq->idle;
     eevdf_dequeue(rq, next);
     return next;
 }
 
+/* A CPU that idles and may run what waits here: it may have found it still being saved when it
+ * looked for work. MAX_CPUS: none. */
+static unsigned idle_helper(const struct runqueue *rq)
+{
+    const struct list *pos;
+    unsigned cpu;
+
+    if (!rq->nr_queued)
+        return MAX_CPUS;
+    for_each_cpu_in(cpu, &idle_cpus) list_for_each(
+        pos, &rq->queue) if (cpumask_test(&list_entry(pos, struct sched_unit, link)->affinity,
+                                          cpu)) return cpu;
+    return MAX_CPUS;
+}
+
 /* prev's registers are saved: others may run it now. */
 static void finish_switch(struct sched_unit *prev)
 {
-    struct runqueue *rq = this_cpu()->rq;
     bool wake;
-    unsigned cpu;
 
     __atomic_store_n(&prev->vcpu->is_running, false, __ATOMIC_SEQ_CST);
-    wake = __atomic_exchange_n(&prev->wake_pending, false, __ATOMIC_SEQ_CST);
-    wake |= __atomic_exchange_n(&prev->migrate, false, __ATOMIC_SEQ_CST);
+    wake = prev->wake_pending && __atomic_exchange_n(&prev->wake_pending, false, __ATOMIC_SEQ_CST);
+    if (prev->migrate) {
+        prev->migrate = false;
+        wake = true;
+    }
     if (wake)
         vcpu_wake(prev->vcpu);
-    /* What waits here may run on a CPU that found it still being saved when it looked for work. */
-    if (READ_ONCE(rq->nr_queued) && (cpu = cpumask_next(&idle_cpus, 0)) < MAX_CPUS &&
-        cpumask_test(&prev->affinity, cpu))
-        tickle(cpu);
 }
 
 void schedule(void)
 {
     unsigned long flags = irq_save();
     struct runqueue *rq = this_cpu()->rq;
-    struct sched_unit *prev = rq->curr, *next;
-    uint64_t t = now();
+    struct sched_unit *prev, *next;
+    unsigned helper;
+    uint64_t t;
 
     spin_lock(&rq->lock);
+    t = now(); /* not before: what others did under the lock is earlier */
+    prev = rq->curr;
     put_current(rq, t);
     next = choose_next(rq, prev, t);
     rq->curr = next;
     next->started = t;
+    if (next != prev)
+        next->switched = t;
     runstate_change(next->vcpu, RUNSTATE_running, t);
     if (next == rq->idle)
         a_cpumask_set(&idle_cpus, rq->cpu);
-    else
+    else if (prev == rq->idle)
         a_cpumask_clear(&idle_cpus, rq->cpu);
     __atomic_store_n(&next->vcpu->is_running, true, __ATOMIC_SEQ_CST);
     arm_slice(rq, next, t);
+    helper = idle_helper(rq);
     spin_unlock(&rq->lock);
 
     if (next != prev) {
+        if (unlikely(prev->vcpu->periodic_period))
+            timer_stop(&prev->vcpu->periodic); /* ticks are for who runs */
         /* The guest sees that it does not run any more, if its kernel's page tables are still
          * loaded. */
         if (prev->vcpu->runstate_stale && guest_kernel_mode(prev->vcpu))
@@ -383,68 +433,16 @@ void schedule(void)
         context_switch(prev->vcpu, next->vcpu);
         finish_switch(prev);
     }
+    if (unlikely(next->vcpu->periodic_period))
+        vcpu_periodic_work(next->vcpu);
+    if (helper < MAX_CPUS)
+        sched_tickle(helper);
     irq_restore(flags);
 }
 
 void sched_tick_from_timer(void *data)
 {
     softirq_raise(SOFTIRQ_SCHEDULE);
-}
-
-/* --- parameters ------------------------------------------------------------------------------ */
-
-void sched_reweigh(struct vcpu *v, unsigned weight)
-{
-    unsigned long flags;
-    struct sched_unit *u = v->sched;
-    struct runqueue *rq = sched_lock(v, &flags);
-
-    if (u->queued || rq->curr == u)
-        rq->load += (uint64_t)weight - u->weight;
-    u->weight = weight;
-    if (u->queued) { /* its deadline moves */
-        eevdf_dequeue(rq, u);
-        u->deadline = u->vruntime + (int64_t)(SCHED_SLICE_NS * SCHED_WEIGHT_DEFAULT / weight);
-        eevdf_enqueue(rq, u, false);
-    }
-    spin_unlock_irqrestore(&rq->lock, flags);
-}
-
-int sched_set_affinity(struct vcpu *v, const cpumask_t *hard)
-{
-    unsigned long flags;
-    struct sched_unit *u = v->sched;
-    struct runqueue *rq;
-    bool usable = false, leave = false;
-    unsigned cpu;
-
-    for_each_cpu_in(cpu, &cpus_online) usable |= cpumask_test(hard, cpu);
-    if (!usable)
-        return -EINVAL;
-    rq = sched_lock(v, &flags);
-    u->affinity = *hard;
-    if (!cpumask_test(hard, rq->cpu)) {
-        if (u->queued) {
-            eevdf_dequeue(rq, u);
-            eevdf_leave(rq, u);
-            leave = true;
-        } else if (rq->curr == u) {
-            softirq_raise_on(rq->cpu, SOFTIRQ_SCHEDULE);
-        }
-    }
-    spin_unlock_irqrestore(&rq->lock, flags);
-    if (leave)
-        vcpu_wake(v);
-    return 0;
-}
-
-void sched_get_affinity(const struct vcpu *v, cpumask_t *hard)
-{
-    unsigned long flags;
-    struct runqueue *rq = sched_lock(v, &flags);
-
-    *hard = v->sched->affinity;
-    spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -458,8 +456,8 @@ int sched_vcpu_init(struct vcpu *v, unsigned cpu)
     u->vcpu = v;
     list_init(&u->link);
     u->weight = v->domain->sched ? v->domain->sched->weight : SCHED_WEIGHT_DEFAULT;
-    for (unsigned i = 0; i < MAX_CPUS; i++)
-        cpumask_set(&u->affinity, i);
+    for (unsigned i = 0; i < ARRAY_SIZE(u->affinity.w); i++)
+        u->affinity.w[i] = u->soft.w[i] = ~0UL;
     v->sched = u;
     v->cpu = cpu;
     v->runstate.state = v->domain->is_idle ? RUNSTATE_running : RUNSTATE_offline;
@@ -499,6 +497,7 @@ void sched_cpu_init(unsigned cpu)
     spin_lock_init(&rq->lock);
     list_init(&rq->queue);
     rq->cpu = cpu;
+    rq->slice_at = UINT64_MAX;
     timer_init(&rq->slice, sched_tick_from_timer, NULL, cpu);
     cpu_data[cpu]->rq = rq;
 }

@@ -6,7 +6,10 @@
  * eligible the one whose request (a slice) is due first runs.
  *
  * Interface: sched.h. Invariant: a unit's lag (average - vruntime) is kept while it is away, within
- * one slice either way, so sleeping neither saves up service nor forgets it. Lock: rq->lock.
+ * one slice either way, so sleeping neither saves up service nor forgets it. A debt is worked off
+ * by waiting: it shrinks while the average of the runqueue that it left goes on, as if the unit
+ * were still queued. One that wakes without a debt asks for the least at first, due at once: so it
+ * runs before those who only compute, for no longer than it is owed. Lock: rq->lock.
  */
 #include "sched.h"
 
@@ -15,8 +18,13 @@ static int64_t virtual_ns(const struct sched_unit *u, uint64_t ns)
     return (int64_t)(ns * SCHED_WEIGHT_DEFAULT / u->weight);
 }
 
-/* Brings rq->vtime up to date; it stays where it was while the runqueue is empty. */
-static int64_t average(struct runqueue *rq)
+static bool eligible(const struct runqueue *rq, const struct sched_unit *u)
+{
+    return u->vruntime <= rq->vtime;
+}
+
+/* Bring rq->vtime up to date; it stays where it was while the runqueue is empty. */
+static void average(struct runqueue *rq)
 {
     int64_t sum = 0, weights = 0, base = rq->vtime;
     struct list *pos;
@@ -39,7 +47,18 @@ static int64_t average(struct runqueue *rq)
             q--; /* round down, so that the least vruntime is never above the average */
         rq->vtime = base + q;
     }
-    return rq->vtime;
+}
+
+static int64_t limited(const struct sched_unit *u, int64_t lag)
+{
+    int64_t limit = virtual_ns(u, SCHED_SLICE_NS);
+
+    return lag > limit ? limit : lag < -limit ? -limit : lag;
+}
+
+void eevdf_request(struct sched_unit *u)
+{
+    u->deadline = u->vruntime + virtual_ns(u, SCHED_SLICE_NS);
 }
 
 void eevdf_account(struct runqueue *rq, uint64_t ran_ns)
@@ -47,25 +66,65 @@ void eevdf_account(struct runqueue *rq, uint64_t ran_ns)
     struct sched_unit *u = rq->curr;
 
     u->vruntime += virtual_ns(u, ran_ns);
+    if (unit_reserved(u)) {
+        /* What a reservation gave beyond the fair share is no debt for later. */
+        average(rq);
+        u->vruntime = rq->vtime - limited(u, rq->vtime - u->vruntime);
+    }
     if (u->vruntime >= u->deadline)
-        u->deadline = u->vruntime + virtual_ns(u, SCHED_SLICE_NS);
+        eevdf_request(u);
 }
 
-void eevdf_enqueue(struct runqueue *rq, struct sched_unit *u, bool joins)
+void eevdf_settle(struct runqueue *rq, struct sched_unit *u)
+{
+    if (u->left != rq)
+        return;
+    average(rq);
+    if (u->lag < 0 && rq->vtime > u->left_vtime) {
+        u->lag += rq->vtime - u->left_vtime;
+        if (u->lag > 0)
+            u->lag = 0;
+    }
+    u->left = NULL;
+}
+
+void eevdf_join(struct runqueue *rq, struct sched_unit *u, enum join how)
+{
+    int64_t others = (int64_t)rq->load, lag;
+
+    eevdf_settle(rq, u);
+    average(rq);
+    /* Its coming moves the average towards it: further away by as much, it has its lag again. */
+    lag = others ? u->lag * (others + u->weight) / others : 0;
+    u->vruntime = rq->vtime - lag;
+    eevdf_request(u);
+    if (how == JOIN_WAKE && u->lag >= 0)
+        u->deadline = u->vruntime;
+    rq->load += u->weight;
+    eevdf_enqueue(rq, u);
+    average(rq);
+}
+
+void eevdf_leave(struct runqueue *rq, struct sched_unit *u)
+{
+    average(rq);
+    u->lag = limited(u, rq->vtime - u->vruntime);
+    rq->load -= u->weight;
+    if (u->queued)
+        eevdf_dequeue(rq, u);
+    u->left = rq;
+    u->left_vtime = rq->vtime;
+}
+
+void eevdf_enqueue(struct runqueue *rq, struct sched_unit *u)
 {
     struct list *pos;
 
-    if (joins) {
-        u->vruntime = average(rq) - u->lag;
-        u->deadline = u->vruntime + virtual_ns(u, SCHED_SLICE_NS);
-    }
     list_for_each(pos, &rq->queue) if (list_entry(pos, struct sched_unit, link)->deadline >
                                        u->deadline) break;
     list_add_tail(pos, &u->link); /* before pos */
     u->queued = true;
     rq->nr_queued++;
-    if (joins)
-        rq->load += u->weight;
 }
 
 void eevdf_dequeue(struct runqueue *rq, struct sched_unit *u)
@@ -75,27 +134,19 @@ void eevdf_dequeue(struct runqueue *rq, struct sched_unit *u)
     rq->nr_queued--;
 }
 
-void eevdf_leave(struct runqueue *rq, struct sched_unit *u)
-{
-    int64_t limit = virtual_ns(u, SCHED_SLICE_NS), lag = average(rq) - u->vruntime;
-
-    u->lag = lag > limit ? limit : lag < -limit ? -limit : lag;
-    rq->load -= u->weight;
-}
-
 struct sched_unit *eevdf_pick(struct runqueue *rq, const struct sched_unit *not_if_other)
 {
-    int64_t v = average(rq);
     struct sched_unit *fallback = NULL;
     struct list *pos;
 
+    average(rq);
     list_for_each(pos, &rq->queue)
     {
         struct sched_unit *u = list_entry(pos, struct sched_unit, link);
 
         if (u == not_if_other)
             continue;
-        if (u->vruntime <= v)
+        if (eligible(rq, u))
             return u;
         if (!fallback)
             fallback = u;
@@ -106,15 +157,51 @@ struct sched_unit *eevdf_pick(struct runqueue *rq, const struct sched_unit *not_
     return fallback;
 }
 
-bool eevdf_preempts(const struct runqueue *rq, const struct sched_unit *woken)
-{
-    return unit_is_idle(rq->curr) ||
-           (woken->vruntime <= rq->vtime && woken->deadline < rq->curr->deadline);
-}
-
-uint64_t eevdf_slice_left(const struct sched_unit *u)
+static uint64_t slice_left(const struct sched_unit *u)
 {
     int64_t left = u->deadline - u->vruntime;
 
     return left <= 0 ? 0 : (uint64_t)left * u->weight / SCHED_WEIGHT_DEFAULT;
+}
+
+/* ns until the average has come to where u is. */
+static uint64_t eligible_in(const struct runqueue *rq, const struct sched_unit *u)
+{
+    return eligible(rq, u) ? 0
+                           : (uint64_t)(u->vruntime - rq->vtime) * rq->load / SCHED_WEIGHT_DEFAULT;
+}
+
+uint64_t eevdf_wake_delay(const struct runqueue *rq, const struct sched_unit *woken, uint64_t t)
+{
+    const struct sched_unit *curr = rq->curr;
+    uint64_t left, ran, wait;
+
+    if (unit_is_idle(curr))
+        return 0;
+    left = slice_left(curr);
+    if (woken->deadline >= curr->deadline)
+        return left;
+    ran = t - curr->switched;
+    wait = eligible_in(rq, woken);
+    if (ran < SCHED_RATELIMIT_NS)
+        wait = MAX(wait, SCHED_RATELIMIT_NS - ran);
+    return MIN(left, wait);
+}
+
+uint64_t eevdf_run_time(const struct runqueue *rq, const struct sched_unit *next)
+{
+    uint64_t run = slice_left(next);
+    const struct list *pos;
+
+    if (!rq->nr_queued)
+        return UINT64_MAX;
+    list_for_each(pos, &rq->queue)
+    {
+        const struct sched_unit *u = list_entry(pos, struct sched_unit, link);
+
+        if (u->deadline >= next->deadline)
+            break;
+        run = MIN(run, eligible_in(rq, u)); /* it will preempt then */
+    }
+    return MAX(run, SCHED_GRANULARITY_NS);
 }

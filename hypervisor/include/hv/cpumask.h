@@ -40,18 +40,13 @@ static inline bool cpumask_empty(const cpumask_t *m)
 /* First member ≥ from, or MAX_CPUS. */
 static inline unsigned cpumask_next(const cpumask_t *m, unsigned from)
 {
-    uint64_t w;
+    for (unsigned i = from / 64; i < ARRAY_SIZE(m->w); i++) {
+        uint64_t w = READ_ONCE(m->w[i]) & (i == from / 64 ? ~0UL << (from % 64) : ~0UL);
 
-    if (from >= MAX_CPUS)
-        return MAX_CPUS;
-    w = READ_ONCE(m->w[from / 64]) & ~0UL << from % 64;
-    while (!w) {
-        from = (from | 63) + 1;
-        if (from == MAX_CPUS)
-            return MAX_CPUS;
-        w = READ_ONCE(m->w[from / 64]);
+        if (w)
+            return i * 64 + (unsigned)__builtin_ctzl(w);
     }
-    return (from & ~63u) + (unsigned)__builtin_ctzl(w);
+    return MAX_CPUS;
 }
 #define for_each_cpu_in(c, mask) \
     for ((c) = cpumask_next(mask, 0); (c) < MAX_CPUS; (c) = cpumask_next(mask, (c) + 1))

@@ -16,7 +16,8 @@
  *   7  d->page_lock           list and count of a domain's frames
  *   8  heap locks             page allocator, hypervisor heap
  *   9  irq desc locks         irqsave
- *  10  runqueue locks         irqsave; two runqueues: lower CPU first
+ *      reserve_lock           which reservation is kept where (sched/reserve.c)
+ *  10  runqueue locks         irqsave; a second one is only tried for
  *  11  timer queue locks      irqsave
  *  12  console lock           irqsave
  */

@@ -58,7 +58,7 @@ struct vcpu {
     uint64_t time_info_guest;       /* of a vcpu_time_info (VCPUOP_register_vcpu_time_memory_area), 0: none */
     struct vcpu_runstate_info runstate; /* v->sched's lock */
     struct timer singleshot, periodic, poll_timer;
-    uint64_t periodic_period;
+    uint64_t periodic_period, periodic_last; /* ns; last: when it had its last tick */
     _Atomic uint32_t event_list;    /* FIFO events: ports that wait for their queues (evtchn/fifo.c) */
     unsigned virq_port[24];         /* VIRQ_* → port, 0: unbound (evtchn/virq.c); global VIRQs on vCPU 0 */
 };
@@ -95,6 +95,7 @@ void vcpu_timers_init(struct vcpu *v);
 void vcpu_timers_kill(struct vcpu *v);
 void vcpu_singleshot_set(struct vcpu *v, uint64_t deadline_ns); /* own vCPU; 0: stop */
 void vcpu_periodic_set(struct vcpu *v, uint64_t period_ns);     /* 0: stop */
+void vcpu_periodic_work(struct vcpu *v); /* v has just got its CPU, this one: a tick if one is due */
 
 /* common/vcpu.c */
 struct vcpu *vcpu_create(struct domain *d, unsigned id);

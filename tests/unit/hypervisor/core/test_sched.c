@@ -72,14 +72,181 @@ static void caps(void)
     CU_ASSERT_EQUAL(sched_set_params(a, &(struct sched_params){.weight = 256, .cap = 30}), 0);
     fake_advance(fake_now + 10 * S);
     /* alone or not, two vCPUs or not: 30 % of one CPU */
-    CU_ASSERT(near(ran(a), 3 * S, 5));
-    CU_ASSERT(near(ran(b), 10 * S, 3));
+    CU_ASSERT(near(ran(a), 3 * S, 1));
+    CU_ASSERT(near(ran(b), 10 * S, 1));
     sched_set_params(a, &(struct sched_params){.weight = 256, .cap = 0});
     fake_advance(fake_now + 2 * S);
     CU_ASSERT(ran(a) > 5 * S); /* lifted: nobody stays parked */
     CU_ASSERT_EQUAL(sched_set_params(a, &(struct sched_params){.weight = 0}), -EINVAL);
     fake_kill(a);
     fake_kill(b);
+    fake_machine_down();
+}
+
+/* 150 % of two vCPUs beside two hogs; and a cap that comes while it runs without a tick. */
+static void cap_over_100(void)
+{
+    struct domain *a, *b;
+    uint64_t before;
+
+    fake_machine(2);
+    a = fake_domain(1, 2, true);
+    sched_set_params(a, &(struct sched_params){.weight = 256, .cap = 150});
+    fake_advance(fake_now + 10 * S);
+    CU_ASSERT(near(ran(a), 15 * S, 1));
+    b = fake_domain(2, 2, true);
+    sched_set_params(a, &(struct sched_params){.weight = 256, .cap = 60});
+    before = ran(a);
+    fake_advance(fake_now + 10 * S);
+    CU_ASSERT(near(ran(a) - before, 6 * S, 1));
+    CU_ASSERT(near(ran(b), 14 * S, 1));
+    fake_kill(a);
+    fake_kill(b);
+    fake_machine_down();
+
+    fake_machine(1);
+    a = fake_domain(1, 1, true);
+    fake_advance(fake_now + 3600 * S); /* alone: nothing looks at it */
+    before = ran(a);
+    sched_set_params(a, &(struct sched_params){.weight = 256, .cap = 10});
+    fake_advance(fake_now + 10 * S);
+    CU_ASSERT(near(ran(a) - before, S, 1));
+    fake_kill(a);
+    fake_machine_down();
+}
+
+static void reservations(void)
+{
+    struct domain *a, *b, *hog[4];
+    cpumask_t one = {{1}}, two = {{2}};
+    uint64_t period, budget, before;
+
+    fake_machine(1);
+    a = fake_domain(1, 1, true);
+    b = fake_domain(2, 1, true);
+    for (unsigned i = 0; i < 4; i++)
+        hog[i] = fake_domain((domid_t)(i + 3), 1, true);
+    CU_ASSERT_EQUAL(sched_set_reservation(a, 10 * MS, 6 * MS), 0);
+    sched_get_reservation(a, &period, &budget);
+    CU_ASSERT(period == 10 * MS && budget == 6 * MS);
+    CU_ASSERT_EQUAL(sched_set_reservation(b, 10 * MS, 4 * MS), -ENOSPC);
+    CU_ASSERT_EQUAL(sched_set_reservation(b, 10 * MS, 11 * MS), -EINVAL);
+    CU_ASSERT_EQUAL(sched_set_reservation(b, 10000, 5000), -EINVAL);
+    CU_ASSERT_EQUAL(sched_set_reservation(b, 20 * MS, 4 * MS), 0); /* 20 % */
+    fake_advance(fake_now + 10 * S);
+    CU_ASSERT(near(ran(a), 6 * S, 1));
+    CU_ASSERT(near(ran(b), 2 * S, 2)); /* its weight would give it 1 of 6 */
+    for (unsigned i = 0; i < 4; i++)
+        CU_ASSERT(near(ran(hog[i]), S / 2, 10));
+    /* Less than its fair share: no difference. */
+    CU_ASSERT_EQUAL(sched_set_reservation(a, 0, 0), 0);
+    CU_ASSERT_EQUAL(sched_set_reservation(b, 10 * MS, MS), 0);
+    fake_advance(fake_now + S);
+    before = ran(b);
+    fake_advance(fake_now + 12 * S);
+    CU_ASSERT(near(ran(b) - before, 2 * S, 2));
+    fake_kill(a);
+    CU_ASSERT_EQUAL(sched_set_reservation(b, 10 * MS, 9 * MS), 0); /* the dead promise nothing */
+    fake_kill(b);
+    for (unsigned i = 0; i < 4; i++)
+        fake_kill(hog[i]);
+    fake_machine_down();
+
+    fake_machine(2);
+    a = fake_domain(1, 1, true);
+    b = fake_domain(2, 2, true);
+    for (unsigned i = 0; i < 4; i++)
+        hog[i] = fake_domain((domid_t)(i + 3), 2, true);
+    CU_ASSERT_EQUAL(sched_set_reservation(a, 10 * MS, 7 * MS), 0);
+    CU_ASSERT_EQUAL(sched_set_reservation(b, 10 * MS, 5 * MS), -ENOSPC); /* one fits, not both */
+    CU_ASSERT_EQUAL(sched_set_reservation(b, 10 * MS, 2 * MS), 0);
+    fake_advance(fake_now + 10 * S);
+    CU_ASSERT(ran(a) >= 69 * S / 10);
+    CU_ASSERT(ran(b) >= 39 * S / 10);
+    /* A reservation goes along with the affinity, or forbids it. */
+    CU_ASSERT_EQUAL(sched_set_affinity(a->vcpu[0], &one), 0);
+    CU_ASSERT_EQUAL(sched_set_affinity(a->vcpu[0], &two), -ENOSPC); /* both of b's are there */
+    CU_ASSERT_EQUAL(sched_set_reservation(b, 0, 0), 0);
+    CU_ASSERT_EQUAL(sched_set_affinity(a->vcpu[0], &two), 0);
+    CU_ASSERT_EQUAL(sched_set_reservation(b, 10 * MS, 2 * MS), 0);
+    CU_ASSERT_EQUAL(sched_set_affinity(b->vcpu[0], &two), 0); /* 90 % */
+    CU_ASSERT_EQUAL(sched_set_affinity(b->vcpu[1], &two), -ENOSPC);
+    before = ran(a);
+    fake_advance(fake_now + 10 * S);
+    CU_ASSERT(ran(a) - before >= 69 * S / 10);
+    CU_ASSERT_EQUAL(a->vcpu[0]->cpu, 1);
+    fake_kill(a);
+    fake_kill(b);
+    for (unsigned i = 0; i < 4; i++)
+        fake_kill(hog[i]);
+    fake_machine_down();
+}
+
+/* One that wakes and sleeps as fast as it can gets no more than its share. */
+static void storm_of_wakes(void)
+{
+    struct domain *calm, *storm;
+    uint64_t begun;
+
+    fake_machine(1);
+    calm = fake_domain(1, 1, true);
+    storm = fake_domain(2, 1, true);
+    begun = fake_now;
+    while (fake_now < begun + 5 * S) {
+        fake_advance(fake_now + 70000);
+        if (current == storm->vcpu[0]) {
+            vcpu_block();
+            fake_softirqs();
+            fake_advance(fake_now + 10000);
+            vcpu_unblock(storm->vcpu[0]);
+            fake_softirqs();
+        }
+    }
+    CU_ASSERT(ran(calm) >= 24 * S / 10);
+    CU_ASSERT(ran(storm) >= 4 * S / 10); /* what is left between the steps of this test */
+    fake_kill(calm);
+    fake_kill(storm);
+    fake_machine_down();
+}
+
+static void soft_affinity(void)
+{
+    struct domain *a, *b;
+    cpumask_t two = {{2}};
+
+    fake_machine(2);
+    a = fake_domain(1, 1, false);
+    b = fake_domain(2, 1, false);
+    sched_set_soft_affinity(a->vcpu[0], &two);
+    sched_set_soft_affinity(b->vcpu[0], &two);
+    domain_unpause(a);
+    fake_advance(fake_now + 100 * MS);
+    CU_ASSERT_EQUAL(a->vcpu[0]->cpu, 1);
+    domain_unpause(b); /* an idle CPU is better than the preferred one, shared */
+    fake_advance(fake_now + 900 * MS);
+    CU_ASSERT(near(ran(b), 900 * MS, 2));
+    fake_kill(a);
+    fake_kill(b);
+    fake_machine_down();
+}
+
+/* An idle machine sets no timer, and one hog alone on one CPU none either. */
+static void no_ticks(void)
+{
+    struct domain *d;
+
+    fake_machine(1);
+    d = fake_domain(1, 1, true);
+    sched_set_params(d, &(struct sched_params){.weight = 256, .cap = 50});
+    fake_advance(fake_now + S);
+    domain_pause(d);
+    fake_advance(fake_now + S); /* the cap's timer finds nothing used, and stops */
+    CU_ASSERT_EQUAL(fake_deadline[0], UINT64_MAX);
+    sched_set_params(d, &(struct sched_params){.weight = 256, .cap = 0});
+    domain_unpause(d);
+    fake_advance(fake_now + S);
+    CU_ASSERT_EQUAL(fake_deadline[0], UINT64_MAX);
+    fake_kill(d);
     fake_machine_down();
 }
 
@@ -94,7 +261,7 @@ static void smp_balance(void)
     /* 40 s of CPU for five that always run: none far from its 8 s, none of it idle */
     uint64_t all = 0;
     for (unsigned i = 0; i < 5; i++) {
-        CU_ASSERT(near(ran(d[i]), 8 * S, 20));
+        CU_ASSERT(near(ran(d[i]), 8 * S, 5));
         all += ran(d[i]);
     }
     CU_ASSERT(near(all, 40 * S, 1));
@@ -130,7 +297,7 @@ static void affinity(void)
     CU_ASSERT_EQUAL(sched_set_affinity(a->vcpu[0], &none), -EINVAL);
     CU_ASSERT_EQUAL(sched_set_affinity(a->vcpu[0], &one), 0);
     CU_ASSERT_EQUAL(sched_set_affinity(b->vcpu[0], &one), 0);
-    sched_get_affinity(a->vcpu[0], &got);
+    sched_get_affinity(a->vcpu[0], &got, NULL);
     CU_ASSERT_EQUAL(got.w[0], 2);
     fake_advance(fake_now + 2 * S);
     CU_ASSERT_EQUAL(a->vcpu[0]->cpu, 1);
@@ -171,7 +338,7 @@ static void wake_latency(void)
             fake_advance(fake_now + 50000);
         worst = fake_now - woken > worst ? fake_now - woken : worst;
     }
-    CU_ASSERT(worst <= 5 * MS);
+    CU_ASSERT(worst <= MS);
     for (unsigned i = 0; i < 3; i++)
         fake_kill(hog[i]);
     fake_kill(light);
@@ -254,7 +421,7 @@ static void pause_stops_and_accounts(void)
     CU_ASSERT(near(r.time[RUNSTATE_offline], S, 1));
     for (unsigned i = 0; i < 4; i++)
         sum += r.time[i];
-    CU_ASSERT(sum >= fake_now - t0 - 1000 && sum <= fake_now);
+    CU_ASSERT_EQUAL(sum, fake_now - t0);
     domain_unpause(d);
     fake_advance(fake_now + S);
     CU_ASSERT(near(ran(d) - then, S, 1));
@@ -319,6 +486,11 @@ CU_TestInfo sched_tests[] = {
     {"shares follow weights", weights},
     {"a weight changes while it runs", weight_changes_while_running},
     {"caps hold and can be lifted", caps},
+    {"caps above 100, and late", cap_over_100},
+    {"reservations", reservations},
+    {"a storm of wakes", storm_of_wakes},
+    {"soft affinity", soft_affinity},
+    {"no ticks", no_ticks},
     {"five hogs on two CPUs", smp_balance},
     {"an idle CPU takes work", idle_cpu_takes_work},
     {"affinity", affinity},
