@@ -9,59 +9,49 @@
  * vector_irq[v] == d iff d->vector == v; a descriptor with a port is bound and belongs to dom0.
  * Lock: irq_lock (irqsave, level 9). Never held while an event is sent.
  */
-#include <hv/cpumask.h>
 #include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/evtchn.h>
 #include <hv/frame.h>
-#include <hv/irq.h>
-#include <hv/lock.h>
 #include <hv/printk.h>
-#include <hv/string.h>
-#include <hv/vcpu.h>
 #include <asm/acpi.h>
 #include <asm/apic.h>
 #include <asm/cpu.h>
 #include <asm/io.h>
 #include <asm/irq.h>
 
+struct irq_desc {
+    enum { IRQ_UNUSED, IRQ_GSI, IRQ_MSI } kind;
+    uint8_t vector;         /* 0: none yet */
+    bool level, active_low; /* GSI: how the line is wired */
+    bool wiring_known;      /* dom0 has said so */
+    bool awaits_eoi;        /* level: masked until the guest is done */
+    bool bound;             /* dom0 has a port for it */
+    unsigned cpu;           /* where it is sent */
+    void (*own)(void);      /* the hypervisor's; NULL: dom0's */
+    struct msi_source msi;
+};
+
 static spinlock_t irq_lock = SPINLOCK_INIT;
 static struct irq_desc *vector_irq[256];
 static struct irq_desc *descs; /* [gsis + MSI_PIRQS], index = PIRQ */
-static bool *pirq_reserved;    /* number given out, no interrupt behind it yet */
 static unsigned gsis;
-
-unsigned nr_gsis(void)
-{
-    return gsis;
-}
 
 unsigned nr_pirqs(void)
 {
     return gsis + MSI_PIRQS;
 }
 
-static void mask_8259(void)
-{
-    outb(0x21, 0xff);
-    outb(0xa1, 0xff);
-}
-
 void irq_init(void)
 {
-    mask_8259();
+    outb(0x21, 0xff); /* all of the 8259s' lines are masked, for good */
+    outb(0xa1, 0xff);
     gsis = MAX(ioapic_init(), 16u);
     descs = hv_alloc(nr_pirqs() * sizeof(*descs));
-    pirq_reserved = hv_alloc(nr_pirqs());
-    if (!descs || !pirq_reserved)
+    if (!descs)
         panic("no memory for interrupt descriptors"); /* boot */
     for (unsigned g = 0; g < gsis; g++)
-        descs[g] = (struct irq_desc){.kind = ioapic_has(g) ? IRQ_GSI : IRQ_UNUSED,
-                                     .gsi = g,
-                                     .pirq = g,
-                                     .masked = true,
-                                     .level = g >= 16,
-                                     .active_low = g >= 16};
+        descs[g] = (struct irq_desc){
+            .kind = ioapic_has(g) ? IRQ_GSI : IRQ_UNUSED, .level = g >= 16, .active_low = g >= 16};
     for (unsigned i = 0; i < 16; i++) {
         uint32_t g = acpi.isa_irq[i].gsi;
 
@@ -72,42 +62,35 @@ void irq_init(void)
     }
 }
 
-/* --- hardware, under irq_lock
- * --------------------------------------------------------------------------------------------------
- */
+/* --- hardware, under irq_lock --- */
+
 static int assign_vector(struct irq_desc *d)
 {
     static unsigned next = FIRST_DEVICE_VECTOR;
 
-    if (d->vector)
-        return 0;
-    for (unsigned n = FIRST_DEVICE_VECTOR; n <= LAST_DEVICE_VECTOR; n++) {
+    for (unsigned n = FIRST_DEVICE_VECTOR; !d->vector && n <= LAST_DEVICE_VECTOR; n++) {
         unsigned v = next;
 
         next = next == LAST_DEVICE_VECTOR ? FIRST_DEVICE_VECTOR : next + 1;
-        if (vector_irq[v] || v == 0x80 ||
-            v == 0x82) /* those two are instructions that guests use */
+        if (vector_irq[v] || v == 0x80 || v == 0x82) /* those two are instructions of guests */
             continue;
         vector_irq[v] = d;
         d->vector = (uint8_t)v;
-        return 0;
     }
-    return -ENOSPC;
-}
-
-static void free_vector(struct irq_desc *d)
-{
-    if (d->vector)
-        vector_irq[d->vector] = NULL;
-    d->vector = 0;
+    return d->vector ? 0 : -ENOSPC;
 }
 
 static void program(const struct irq_desc *d)
 {
-    if (d->kind == IRQ_GSI)
-        ioapic_program(d);
-    else if (d->kind == IRQ_MSI)
-        msi_program(d);
+    bool masked = !d->own && (!d->bound || d->awaits_eoi);
+    uint32_t to = cpu_data[d->cpu]->apic_id;
+
+    if (d->kind == IRQ_MSI)
+        msi_program(&d->msi, to, d->vector, masked);
+    else
+        ioapic_program(d - descs, to,
+                       d->vector | (d->level ? IOAPIC_LEVEL : 0) |
+                           (d->active_low ? IOAPIC_LOW : 0) | (masked ? IOAPIC_MASKED : 0));
 }
 
 /* A CPU that interrupts can be sent to: without interrupt remapping a destination is eight bits. */
@@ -116,7 +99,7 @@ static unsigned reachable(unsigned cpu)
     return cpumask_test(&cpus_online, cpu) && cpu_data[cpu]->apic_id < 255 ? cpu : 0;
 }
 
-int irq_own_gsi(unsigned isa_irq, void (*handler)(void))
+int irq_own(unsigned isa_irq, void (*handler)(void))
 {
     unsigned g = acpi.isa_irq[isa_irq].gsi;
     unsigned long flags = spin_lock_irqsave(&irq_lock);
@@ -125,27 +108,23 @@ int irq_own_gsi(unsigned isa_irq, void (*handler)(void))
 
     if (!rc) {
         d->own = handler;
-        d->cpu = 0;
-        d->masked = false;
         program(d);
     }
     spin_unlock_irqrestore(&irq_lock, flags);
     return rc;
 }
 
-/* --- an interrupt arrives
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- an interrupt arrives --- */
+
 void irq_handle(unsigned vector)
 {
     unsigned long flags = spin_lock_irqsave(&irq_lock);
     struct irq_desc *d = vector_irq[vector];
     void (*own)(void) = d ? d->own : NULL;
     bool to_dom0 = d && d->bound;
-    unsigned pirq = d ? d->pirq : 0;
 
-    if (to_dom0 && d->kind == IRQ_GSI && d->level) {
-        d->masked = d->awaits_eoi = true;
+    if (to_dom0 && d->level) {
+        d->awaits_eoi = true;
         program(d);
     }
     apic_eoi();
@@ -153,27 +132,35 @@ void irq_handle(unsigned vector)
     if (own)
         own();
     else if (to_dom0 && dom0)
-        send_guest_pirq(dom0, pirq);
+        send_guest_pirq(dom0, d - descs);
 }
 
-/* --- PIRQs: binding to event channels (hv/irq.h)
- * ---------------------------------------------------------------------------------------- */
-static struct irq_desc *dom0_irq(const struct domain *d, unsigned pirq)
+/* --- PIRQs: binding to event channels (hv/irq.h) --- */
+
+/* dom0's interrupt of this number, with irq_lock taken; NULL, without it: there is none. */
+static struct irq_desc *lock_pirq(const struct domain *dom, unsigned pirq, unsigned long *flags)
 {
-    if (!d->is_dom0 || pirq >= nr_pirqs() || descs[pirq].kind == IRQ_UNUSED || descs[pirq].own)
+    if (!dom->is_dom0 || pirq >= nr_pirqs())
         return NULL;
-    return &descs[pirq];
+    *flags = spin_lock_irqsave(&irq_lock);
+    if (descs[pirq].kind != IRQ_UNUSED && !descs[pirq].own)
+        return &descs[pirq];
+    spin_unlock_irqrestore(&irq_lock, *flags);
+    return NULL;
 }
 
 int pirq_bind(struct vcpu *v, unsigned pirq, bool will_share)
 {
-    unsigned long flags = spin_lock_irqsave(&irq_lock);
-    struct irq_desc *d = dom0_irq(v->domain, pirq);
-    int rc = !d ? -EINVAL : d->bound ? -EBUSY : assign_vector(d);
+    unsigned long flags;
+    struct irq_desc *d = lock_pirq(v->domain, pirq, &flags);
+    int rc;
 
+    if (!d)
+        return -EINVAL;
+    rc = d->bound ? -EBUSY : assign_vector(d);
     if (!rc) {
         d->bound = true;
-        d->awaits_eoi = d->masked = false;
+        d->awaits_eoi = false;
         d->cpu = reachable(v->cpu);
         program(d);
     }
@@ -183,28 +170,32 @@ int pirq_bind(struct vcpu *v, unsigned pirq, bool will_share)
 
 static void unbind(struct irq_desc *d)
 {
-    d->bound = d->awaits_eoi = false;
-    d->masked = true;
+    if (!d->bound)
+        return;
+    d->bound = false;
     program(d);
 }
 
 void pirq_unbind(struct domain *dom, unsigned pirq)
 {
-    unsigned long flags = spin_lock_irqsave(&irq_lock);
-    struct irq_desc *d = dom0_irq(dom, pirq);
+    unsigned long flags;
+    struct irq_desc *d = lock_pirq(dom, pirq, &flags);
 
-    if (d && d->bound)
-        unbind(d);
+    if (!d)
+        return;
+    unbind(d);
     spin_unlock_irqrestore(&irq_lock, flags);
 }
 
 void pirq_eoi(struct domain *dom, unsigned pirq)
 {
-    unsigned long flags = spin_lock_irqsave(&irq_lock);
-    struct irq_desc *d = dom0_irq(dom, pirq);
+    unsigned long flags;
+    struct irq_desc *d = lock_pirq(dom, pirq, &flags);
 
-    if (d && d->awaits_eoi) {
-        d->awaits_eoi = d->masked = false;
+    if (!d)
+        return;
+    if (d->bound && d->awaits_eoi) {
+        d->awaits_eoi = false;
         program(d);
     }
     spin_unlock_irqrestore(&irq_lock, flags);
@@ -212,11 +203,13 @@ void pirq_eoi(struct domain *dom, unsigned pirq)
 
 void pirq_set_affinity(struct domain *dom, unsigned pirq, unsigned cpu)
 {
-    unsigned long flags = spin_lock_irqsave(&irq_lock);
-    struct irq_desc *d = dom0_irq(dom, pirq);
+    unsigned long flags;
+    struct irq_desc *d = lock_pirq(dom, pirq, &flags);
 
+    if (!d)
+        return;
     cpu = reachable(cpu);
-    if (d && d->cpu != cpu) {
+    if (d->cpu != cpu) {
         d->cpu = cpu;
         if (d->vector)
             program(d);
@@ -226,20 +219,12 @@ void pirq_set_affinity(struct domain *dom, unsigned pirq, unsigned cpu)
 
 void pirqs_release(struct domain *dom)
 {
-    unsigned long flags;
-
-    if (!dom->is_dom0)
-        return;
-    flags = spin_lock_irqsave(&irq_lock);
-    for (unsigned p = 0; p < nr_pirqs(); p++)
-        if (descs[p].bound)
-            unbind(&descs[p]);
-    spin_unlock_irqrestore(&irq_lock, flags);
+    for (unsigned p = 0; dom->is_dom0 && p < nr_pirqs(); p++)
+        pirq_unbind(dom, p);
 }
 
-/* --- PIRQs: mapping (physdev.c)
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- PIRQs: mapping (physdev.c) --- */
+
 int pirq_map_gsi(unsigned gsi, int *pirq)
 {
     if (gsi >= gsis || descs[gsi].kind != IRQ_GSI || descs[gsi].own)
@@ -250,55 +235,26 @@ int pirq_map_gsi(unsigned gsi, int *pirq)
     return 0;
 }
 
-static int find_free_msi(void)
-{
-    for (unsigned p = nr_pirqs() - 1; p >= gsis; p--)
-        if (descs[p].kind == IRQ_UNUSED && !pirq_reserved[p])
-            return (int)p;
-    return -ENOSPC;
-}
-
-int pirq_allocate(bool msi)
+int pirq_map_msi(const struct msi_source *msi, int *pirq)
 {
     unsigned long flags = spin_lock_irqsave(&irq_lock);
-    int p = -ENOSPC;
+    unsigned p = (unsigned)*pirq;
+    int rc = 0;
 
-    if (msi) {
-        p = find_free_msi();
-    } else {
-        for (unsigned g = 16; g < gsis && p < 0; g++)
-            if (descs[g].kind == IRQ_UNUSED && !pirq_reserved[g])
-                p = (int)g;
-    }
-    if (p >= 0)
-        pirq_reserved[p] = true;
-    spin_unlock_irqrestore(&irq_lock, flags);
-    return p;
-}
-
-int pirq_map_msi(struct msi_source *msi, int *pirq)
-{
-    unsigned long flags = spin_lock_irqsave(&irq_lock);
-    int p = *pirq < 0 ? find_free_msi() : *pirq, rc = 0;
-
-    if (p < 0)
-        rc = p;
-    else if ((unsigned)p < gsis || (unsigned)p >= nr_pirqs())
-        rc = -EINVAL;
+    if (*pirq < 0) /* any */
+        for (p = nr_pirqs() - 1; p >= gsis && descs[p].kind != IRQ_UNUSED;)
+            p--;
+    if (p < gsis || p >= nr_pirqs())
+        rc = *pirq < 0 ? -ENOSPC : -EINVAL;
     else if (descs[p].kind != IRQ_UNUSED)
         rc = -EEXIST;
-    if (!rc) {
-        descs[p] =
-            (struct irq_desc){.kind = IRQ_MSI, .pirq = (unsigned)p, .masked = true, .msi = msi};
+    else
         rc = assign_vector(&descs[p]);
-        if (rc)
-            descs[p].kind = IRQ_UNUSED;
-        else
-            program(&descs[p]);
-    }
     if (!rc) {
-        pirq_reserved[p] = false;
-        *pirq = p;
+        descs[p].kind = IRQ_MSI;
+        descs[p].msi = *msi;
+        program(&descs[p]);
+        *pirq = (int)p;
     }
     spin_unlock_irqrestore(&irq_lock, flags);
     return rc;
@@ -306,29 +262,19 @@ int pirq_map_msi(struct msi_source *msi, int *pirq)
 
 int pirq_unmap(unsigned pirq)
 {
-    struct msi_source *msi = NULL;
     unsigned long flags;
-    int rc = 0;
+    struct irq_desc *d = lock_pirq(dom0, pirq, &flags);
 
-    if (pirq >= nr_pirqs())
+    if (!d)
         return -EINVAL;
-    flags = spin_lock_irqsave(&irq_lock);
-    if (descs[pirq].kind == IRQ_UNUSED && !pirq_reserved[pirq]) {
-        rc = -EINVAL;
-    } else if (descs[pirq].kind != IRQ_UNUSED && !descs[pirq].own) {
-        if (descs[pirq].bound)
-            unbind(&descs[pirq]);
-        free_vector(&descs[pirq]);
-        if (descs[pirq].kind == IRQ_MSI) {
-            msi = descs[pirq].msi;
-            descs[pirq] = (struct irq_desc){.kind = IRQ_UNUSED};
-        }
-    }
-    pirq_reserved[pirq] = false;
+    unbind(d);
+    if (d->vector)
+        vector_irq[d->vector] = NULL;
+    d->vector = 0;
+    if (d->kind == IRQ_MSI)
+        *d = (struct irq_desc){.kind = IRQ_UNUSED};
     spin_unlock_irqrestore(&irq_lock, flags);
-    if (msi)
-        msi_release(msi);
-    return rc;
+    return 0;
 }
 
 /* The first word on a line's wiring counts: changing it under a running device would lose
@@ -353,17 +299,15 @@ int gsi_setup(unsigned gsi, bool level, bool active_low)
 
 int pirq_needs_eoi(unsigned pirq)
 {
-    if (pirq >= nr_pirqs())
-        return -EINVAL;
-    return descs[pirq].kind == IRQ_GSI && descs[pirq].level;
+    return pirq < nr_pirqs() ? descs[pirq].level : -EINVAL;
 }
 
-void irq_for_each_msi(void (*fn)(const struct irq_desc *d, void *data), void *data)
+void irq_restore_messages(uint16_t bdf)
 {
     unsigned long flags = spin_lock_irqsave(&irq_lock);
 
     for (unsigned p = gsis; p < nr_pirqs(); p++)
-        if (descs[p].kind == IRQ_MSI)
-            fn(&descs[p], data);
+        if (descs[p].kind == IRQ_MSI && descs[p].msi.bdf == bdf)
+            program(&descs[p]);
     spin_unlock_irqrestore(&irq_lock, flags);
 }

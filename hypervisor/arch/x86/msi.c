@@ -6,20 +6,13 @@
  *
  * Invariant: pages that hold MSI-X tables are listed before the first entry is programmed, and dom0
  * may map them read-only only (msix_table_page): whoever writes the address can send any vector to
- * any CPU. Lock: irq_lock for programming; table_lock for the list.
+ * any CPU. Lock: irq_lock for programming; table_lock for the list, which only grows.
  */
-#include <hv/cpumask.h>
-#include <hv/errno.h>
-#include <hv/frame.h>
 #include <hv/lock.h>
-#include <asm/acpi.h>
-#include <asm/cpu.h>
-#include <asm/io.h>
 #include <asm/irq.h>
+#include <asm/msr.h>
 #include <asm/pci.h>
 #include <asm/pv.h>
-#include <asm/apic.h>
-#include <asm/msr.h>
 
 #define CAP_MSI            0x05
 #define CAP_MSIX           0x11
@@ -27,21 +20,32 @@
 #define MSI_IS64           0x80
 #define MSI_MASKBIT        0x100
 #define MSI_ENABLE         1u
+#define MSIX_ENTRY         16u
 #define MAX_TABLE_PAGES    256
 #define PCI_COMMAND        4
 #define PCI_COMMAND_MEMORY 2
 
 static spinlock_t table_lock = SPINLOCK_INIT;
-static uint64_t table_page[MAX_TABLE_PAGES];
-static volatile uint8_t *table_va[MAX_TABLE_PAGES]; /* mapped once, for ever */
+static struct {
+    uint64_t frame;
+    char *va; /* mapped once, for ever */
+} table_pages[MAX_TABLE_PAGES];
 static unsigned nr_table_pages;
+
+/* Our mapping of a page with an MSI-X table, NULL: it is not listed. */
+static char *table_va(uint64_t frame)
+{
+    unsigned n = __atomic_load_n(&nr_table_pages, __ATOMIC_ACQUIRE);
+
+    for (unsigned i = 0; i < n; i++)
+        if (table_pages[i].frame == frame)
+            return table_pages[i].va;
+    return NULL;
+}
 
 bool msix_table_page(mfn_t f)
 {
-    for (unsigned i = 0; i < READ_ONCE(nr_table_pages); i++)
-        if (table_page[i] == f.m)
-            return true;
-    return false;
+    return table_va(f.m);
 }
 
 bool mmio_is_hypervisors(mfn_t f)
@@ -55,20 +59,25 @@ bool mmio_is_hypervisors(mfn_t f)
     return ioapic_is_at(maddr);
 }
 
-static int note_table_pages(uint64_t start, uint64_t size)
+static int note_table_pages(uint64_t first, uint64_t last)
 {
     int rc = 0;
 
     spin_lock(&table_lock);
-    for (uint64_t f = start >> PAGE_SHIFT; !rc && f <= (start + size - 1) >> PAGE_SHIFT; f++) {
-        if (msix_table_page(mfn(f)))
+    for (uint64_t f = first; !rc && f <= last; f++) {
+        char *va;
+
+        if (table_va(f))
             continue;
-        if (nr_table_pages == MAX_TABLE_PAGES) {
+        if (mfn_is_ram(mfn(f)))
+            rc = -EINVAL;
+        else if (nr_table_pages == MAX_TABLE_PAGES)
             rc = -ENOSPC;
-        } else if (!(table_va[nr_table_pages] = ioremap(f << PAGE_SHIFT, PAGE_SIZE))) {
+        else if (!(va = (char *)ioremap(f << PAGE_SHIFT, PAGE_SIZE)))
             rc = -ENOMEM;
-        } else {
-            table_page[nr_table_pages] = f;
+        else {
+            table_pages[nr_table_pages].frame = f;
+            table_pages[nr_table_pages].va = va;
             __atomic_store_n(&nr_table_pages, nr_table_pages + 1, __ATOMIC_RELEASE);
         }
     }
@@ -76,172 +85,96 @@ static int note_table_pages(uint64_t start, uint64_t size)
     return rc;
 }
 
-static volatile uint32_t *table_slot(uint64_t maddr)
-{
-    if ((maddr & 15))
-        return NULL;
-    for (unsigned i = 0; i < READ_ONCE(nr_table_pages); i++)
-        if (table_page[i] == maddr >> PAGE_SHIFT)
-            return (volatile uint32_t *)(table_va[i] + (maddr & ~PAGE_MASK));
-    return NULL;
-}
-
 /* Machine address in a BAR (memory only); 0: none. */
-static uint64_t bar_address(uint16_t seg, uint8_t bus, uint8_t devfn, unsigned bir)
+static uint64_t bar_address(uint16_t bdf, unsigned bir)
 {
-    uint32_t low = pci_read(seg, bus, devfn, 0x10 + 4 * bir, 4);
+    uint32_t low = pci_read(bdf, 0x10 + 4 * bir, 4);
     uint64_t address = low & ~0xfu;
 
     if (bir > 5 || (low & 1))
         return 0;
     if ((low & 6) == 4 && bir < 5)
-        address |= (uint64_t)pci_read(seg, bus, devfn, 0x14 + 4 * bir, 4) << 32;
+        address |= (uint64_t)pci_read(bdf, 0x14 + 4 * bir, 4) << 32;
     return address;
 }
 
-/* Where a device's MSI-X table is, read from the device: what dom0 says is not needed. */
-static int msix_table(uint16_t seg, uint8_t bus, uint8_t devfn, unsigned cap, uint64_t *start,
-                      unsigned *entries)
+int msix_find_table(uint16_t bdf, uint64_t *start, unsigned *entries)
 {
-    uint32_t where = pci_read(seg, bus, devfn, cap + 4, 4);
-    uint64_t bar = bar_address(seg, bus, devfn, where & 7);
-
-    if (!bar || !(pci_read(seg, bus, devfn, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY))
-        return -ENXIO;
-    *start = bar + (where & ~7u);
-    *entries = (pci_read(seg, bus, devfn, cap + MSI_CONTROL, 2) & 0x7ff) + 1;
-    return mfn_is_ram(maddr_to_mfn(*start)) ? -EINVAL : 0;
-}
-
-int msix_register_table(uint16_t seg, uint8_t bus, uint8_t devfn)
-{
-    unsigned cap = pci_find_cap(seg, bus, devfn, CAP_MSIX), entries;
-    uint64_t start;
-    int rc;
+    unsigned cap = pci_find_cap(bdf, CAP_MSIX);
+    uint32_t where;
+    uint64_t bar;
 
     if (!cap)
         return -ENODEV;
-    rc = msix_table(seg, bus, devfn, cap, &start, &entries);
-    return rc ? rc : note_table_pages(start, entries * 16UL);
+    where = pci_read(bdf, cap + 4, 4);
+    bar = bar_address(bdf, where & 7);
+    if (!bar || !(pci_read(bdf, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY))
+        return -ENXIO;
+    *start = bar + (where & ~7u);
+    *entries = (pci_read(bdf, cap + MSI_CONTROL, 2) & 0x7ff) + 1;
+    return note_table_pages(*start >> PAGE_SHIFT,
+                            (*start + *entries * MSIX_ENTRY - 1) >> PAGE_SHIFT);
 }
 
-static int prepare_msix(struct msi_source *m, unsigned entry)
+int msix_prepare(uint16_t bdf, unsigned entry, struct msi_source *m)
 {
     unsigned entries;
     uint64_t start;
-    int rc;
+    int rc = msix_find_table(bdf, &start, &entries);
 
-    m->cap = (uint16_t)pci_find_cap(m->segment, m->bus, m->devfn, CAP_MSIX);
-    if (!m->cap)
-        return -ENODEV;
-    rc = msix_table(m->segment, m->bus, m->devfn, m->cap, &start, &entries);
     if (rc)
         return rc;
-    if (entry >= entries)
+    if (entry >= entries || (start & (MSIX_ENTRY - 1))) /* no entry crosses a page */
         return -EINVAL;
-    rc = note_table_pages(start, entries * 16UL);
-    if (rc)
-        return rc;
-    m->msix = true;
-    m->entry = entry;
-    m->slot = table_slot(start + entry * 16UL);
-    return m->slot ? 0 : -EINVAL; /* an entry that crosses a page: no such device */
+    start += entry * MSIX_ENTRY;
+    *m = (struct msi_source){
+        .bdf = bdf,
+        .slot = (volatile uint32_t *)(table_va(start >> PAGE_SHIFT) + (start & ~PAGE_MASK))};
+    return 0;
 }
 
-static int prepare_msi(struct msi_source *m)
+int msi_prepare(uint16_t bdf, struct msi_source *m)
 {
+    unsigned cap = pci_find_cap(bdf, CAP_MSI);
     uint32_t control;
 
-    m->cap = (uint16_t)pci_find_cap(m->segment, m->bus, m->devfn, CAP_MSI);
-    if (!m->cap)
+    if (!cap)
         return -ENODEV;
-    control = pci_read(m->segment, m->bus, m->devfn, m->cap + MSI_CONTROL, 2);
-    m->is64 = control & MSI_IS64;
-    m->maskable = control & MSI_MASKBIT;
+    control = pci_read(bdf, cap + MSI_CONTROL, 2);
+    *m = (struct msi_source){.bdf = bdf,
+                             .cap = (uint16_t)cap,
+                             .is64 = control & MSI_IS64,
+                             .maskable = control & MSI_MASKBIT};
     /* Off and for one message while it is programmed; dom0 enables it. */
-    pci_write(m->segment, m->bus, m->devfn, m->cap + MSI_CONTROL, 2,
-              control & ~(0x70u | MSI_ENABLE));
+    pci_write(bdf, cap + MSI_CONTROL, 2, control & ~(0x70u | MSI_ENABLE));
     return 0;
 }
 
-int msi_prepare(uint16_t segment, uint8_t bus, uint8_t devfn, unsigned entry, uint64_t table_base,
-                struct msi_source **out)
+static void program_msix(volatile uint32_t *slot, uint32_t address, uint32_t data, bool masked)
 {
-    struct msi_source *m = hv_alloc(sizeof(*m));
-    int rc;
-
-    if (!m)
-        return -ENOMEM;
-    *m = (struct msi_source){.segment = segment, .bus = bus, .devfn = devfn};
-    rc = table_base ? prepare_msix(m, entry) : prepare_msi(m);
-    if (rc)
-        hv_free(m);
-    else
-        *out = m;
-    return rc;
+    slot[3] = 1; /* masked while it changes */
+    slot[0] = address;
+    slot[1] = 0;
+    slot[2] = data;
+    slot[3] = masked;
+    (void)slot[3]; /* posted writes are out before we go on */
 }
 
-void msi_release(struct msi_source *m)
+void msi_program(const struct msi_source *m, uint32_t apic_id, uint32_t data, bool masked)
 {
-    hv_free(m);
-}
-
-static void program_msix(const struct msi_source *m, uint32_t address, uint32_t data, bool masked)
-{
-    volatile uint32_t *s = m->slot;
-
-    s[3] = 1; /* masked while it changes */
-    s[0] = address;
-    s[1] = 0;
-    s[2] = data;
-    s[3] = masked;
-    (void)s[3]; /* posted writes are out before we go on */
-}
-
-static void program_msi(const struct msi_source *m, uint32_t address, uint32_t data, bool masked)
-{
+    uint32_t address = 0xfee00000 | apic_id << 12; /* physical, fixed */
     unsigned data_at = m->cap + (m->is64 ? 12 : 8), mask_at = data_at + 4;
 
+    if (m->slot) {
+        program_msix(m->slot, address, data, masked);
+        return;
+    }
     if (m->maskable)
-        pci_write(m->segment, m->bus, m->devfn, mask_at, 4, ~0u);
-    pci_write(m->segment, m->bus, m->devfn, m->cap + 4, 4, address);
+        pci_write(m->bdf, mask_at, 4, ~0u);
+    pci_write(m->bdf, m->cap + 4, 4, address);
     if (m->is64)
-        pci_write(m->segment, m->bus, m->devfn, m->cap + 8, 4, 0);
-    pci_write(m->segment, m->bus, m->devfn, data_at, 2, data);
+        pci_write(m->bdf, m->cap + 8, 4, 0);
+    pci_write(m->bdf, data_at, 2, data);
     if (m->maskable)
-        pci_write(m->segment, m->bus, m->devfn, mask_at, 4, masked ? ~0u : ~1u);
-}
-
-void msi_program(const struct irq_desc *d)
-{
-    uint32_t address = 0xfee00000 | cpu_data[d->cpu]->apic_id << 12; /* physical, fixed */
-
-    if (d->msi->msix)
-        program_msix(d->msi, address, d->vector, d->masked);
-    else
-        program_msi(d->msi, address, d->vector, d->masked);
-}
-
-struct restore {
-    uint16_t segment;
-    uint8_t bus, devfn;
-};
-
-static void restore_one(const struct irq_desc *d, void *data)
-{
-    const struct restore *r = data;
-
-    if (d->msi->segment == r->segment && d->msi->bus == r->bus && d->msi->devfn == r->devfn)
-        msi_program(d);
-}
-
-/* After a device was reset: write its messages again. */
-int msi_restore(uint16_t segment, uint8_t bus, uint8_t devfn)
-{
-    struct restore r = {segment, bus, devfn};
-
-    if (!pci_present(segment, bus, devfn))
-        return -ENODEV;
-    irq_for_each_msi(restore_one, &r);
-    return 0;
+        pci_write(m->bdf, mask_at, 4, masked ? ~0u : ~1u);
 }

@@ -6,16 +6,12 @@
  * One table: sub-operation → size of its argument, whether only dom0 may, whether the argument goes
  * back. The dispatcher copies the argument in once and out once; a handler sees only the copy.
  */
-#include <hv/domain.h>
 #include <hv/hypercall.h>
-#include <hv/irq.h>
 #include <hv/string.h>
 #include <hv/vcpu.h>
-#include <asm/acpi.h>
 #include <asm/cpu.h>
 #include <asm/irq.h>
 #include <asm/pci.h>
-#include <asm/pv.h>
 #include <asm/uaccess.h>
 #include <xen/physdev.h>
 
@@ -28,15 +24,9 @@ union physdev_arg {
     struct physdev_irq irq;
     struct physdev_map_pirq map;
     struct physdev_unmap_pirq unmap;
-    struct physdev_manage_pci pci_old;
-    struct physdev_manage_pci_ext pci_ext;
     struct physdev_setup_gsi gsi;
-    struct physdev_get_free_pirq free_pirq;
-    struct physdev_pci_mmcfg_reserved mmcfg;
     struct physdev_pci_device_add pci_add;
     struct physdev_pci_device pci;
-    struct physdev_restore_msi restore;
-    struct physdev_dbgp_op dbgp;
 };
 
 static long op_eoi(union physdev_arg *a)
@@ -83,11 +73,6 @@ static long op_apic_read(union physdev_arg *a)
     return ioapic_guest_read(a->apic.apic_physbase, a->apic.reg, &a->apic.value);
 }
 
-static long op_apic_write(union physdev_arg *a)
-{
-    return ioapic_guest_write(a->apic.apic_physbase, a->apic.reg, a->apic.value);
-}
-
 /* Vectors are ours; the answer is a number that means nothing, as on Xen. */
 static long op_alloc_vector(union physdev_arg *a)
 {
@@ -95,18 +80,23 @@ static long op_alloc_vector(union physdev_arg *a)
     return 0;
 }
 
-static long map_msi(struct physdev_map_pirq *m, uint16_t segment)
+/* The function at seg:bus:devfn. Only segment 0 is reached (pci.c), and what is there. */
+static int find_device(unsigned seg, uint8_t bus, uint8_t devfn, uint16_t *bdf)
 {
-    struct msi_source *msi;
-    long rc = msi_prepare(segment, (uint8_t)m->bus, (uint8_t)m->devfn, (unsigned)m->entry_nr,
-                          m->table_base, &msi);
+    *bdf = (uint16_t)(bus << 8 | devfn);
+    return seg || !pci_present(*bdf) ? -ENODEV : 0;
+}
 
-    if (rc)
-        return rc;
-    rc = pirq_map_msi(msi, &m->pirq);
-    if (rc)
-        msi_release(msi);
-    return rc;
+static long map_msi(struct physdev_map_pirq *m, unsigned segment)
+{
+    struct msi_source msi;
+    uint16_t bdf;
+    int rc = find_device(segment, (uint8_t)m->bus, (uint8_t)m->devfn, &bdf);
+
+    if (!rc)
+        rc =
+            m->table_base ? msix_prepare(bdf, (unsigned)m->entry_nr, &msi) : msi_prepare(bdf, &msi);
+    return rc ? rc : pirq_map_msi(&msi, &m->pirq);
 }
 
 static long op_map_pirq(union physdev_arg *a)
@@ -121,7 +111,7 @@ static long op_map_pirq(union physdev_arg *a)
     case MAP_PIRQ_TYPE_MSI:
         return map_msi(m, 0);
     case MAP_PIRQ_TYPE_MSI_SEG:
-        return map_msi(m, (uint16_t)((unsigned)m->bus >> 16));
+        return map_msi(m, (unsigned)m->bus >> 16);
     case MAP_PIRQ_TYPE_MULTI_MSI:
         if (m->table_base || m->entry_nr <= 0)
             return -EINVAL;
@@ -129,7 +119,7 @@ static long op_map_pirq(union physdev_arg *a)
             m->entry_nr = 1;
             return 1;
         }
-        return map_msi(m, (uint16_t)((unsigned)m->bus >> 16));
+        return map_msi(m, (unsigned)m->bus >> 16);
     default:
         return -EINVAL;
     }
@@ -149,42 +139,14 @@ static long op_setup_gsi(union physdev_arg *a)
     return gsi_setup((unsigned)a->gsi.gsi, a->gsi.triggering, a->gsi.polarity);
 }
 
-static long op_get_free_pirq(union physdev_arg *a)
-{
-    int p;
-
-    if (a->free_pirq.type != MAP_PIRQ_TYPE_MSI && a->free_pirq.type != MAP_PIRQ_TYPE_GSI)
-        return -EINVAL;
-    p = pirq_allocate(a->free_pirq.type == MAP_PIRQ_TYPE_MSI);
-    if (p < 0)
-        return p;
-    a->free_pirq.pirq = (uint32_t)p;
-    return 0;
-}
-
 /* Devices are looked up when they are used: being told of one only checks that it is there. */
-static long device_exists(uint16_t segment, uint8_t bus, uint8_t devfn)
-{
-    return pci_present(segment, bus, devfn) ? 0 : -ENODEV;
-}
-
-static long op_pci_add_old(union physdev_arg *a)
-{
-    return device_exists(0, a->pci_old.bus, a->pci_old.devfn);
-}
-
-static long op_pci_add_ext(union physdev_arg *a)
-{
-    if (a->pci_ext.is_extfn > 1 || a->pci_ext.is_virtfn > 1)
-        return -EINVAL;
-    return a->pci_ext.is_virtfn ? 0 : device_exists(0, a->pci_ext.bus, a->pci_ext.devfn);
-}
-
 static long op_pci_add(union physdev_arg *a)
 {
+    uint16_t bdf;
+
     if (a->pci_add.flags & XEN_PCI_DEV_VIRTFN)
         return 0; /* a virtual function reads as absent */
-    return device_exists(a->pci_add.seg, a->pci_add.bus, a->pci_add.devfn);
+    return find_device(a->pci_add.seg, a->pci_add.bus, a->pci_add.devfn, &bdf);
 }
 
 static long op_nothing(union physdev_arg *a)
@@ -194,69 +156,58 @@ static long op_nothing(union physdev_arg *a)
 
 static long op_prepare_msix(union physdev_arg *a)
 {
-    return msix_register_table(a->pci.seg, a->pci.bus, a->pci.devfn);
+    unsigned entries;
+    uint64_t start;
+    uint16_t bdf;
+    int rc = find_device(a->pci.seg, a->pci.bus, a->pci.devfn, &bdf);
+
+    return rc ? rc : msix_find_table(bdf, &start, &entries);
 }
 
 static long op_restore_msi(union physdev_arg *a)
 {
-    return msi_restore(0, a->restore.bus, a->restore.devfn);
+    uint16_t bdf;
+    int rc = find_device(a->pci.seg, a->pci.bus, a->pci.devfn, &bdf);
+
+    if (!rc)
+        irq_restore_messages(bdf);
+    return rc;
 }
 
-static long op_restore_msi_ext(union physdev_arg *a)
-{
-    return msi_restore(a->pci.seg, a->pci.bus, a->pci.devfn);
-}
-
-/* The tables told of this window at boot, or we do not use it; either way dom0 may go on. */
-static long op_mmcfg_reserved(union physdev_arg *a)
-{
-    for (unsigned i = 0; i < acpi.nr_mcfg; i++)
-        if (acpi.mcfg[i].base == a->mmcfg.address && acpi.mcfg[i].segment == a->mmcfg.segment)
-            return 0;
-    return -ENODEV;
-}
-
+enum { DOM0_ONLY = 1, COPY_BACK = 2 };
 struct physdev_entry {
     long (*fn)(union physdev_arg *a);
-    uint8_t size;
-    bool dom0_only, copy_back;
+    uint8_t size, flags;
 };
 
 static const struct physdev_entry physdev_table[] = {
-    [PHYSDEVOP_irq_status_query] = {op_irq_status, sizeof(struct physdev_irq_status_query), false,
-                                    true},
-    [PHYSDEVOP_set_iopl] = {op_set_iopl, sizeof(struct physdev_set_iopl), false, false},
-    [PHYSDEVOP_set_iobitmap] = {op_set_iobitmap, sizeof(struct physdev_set_iobitmap), false, false},
-    [PHYSDEVOP_apic_read] = {op_apic_read, sizeof(struct physdev_apic), true, true},
-    [PHYSDEVOP_apic_write] = {op_apic_write, sizeof(struct physdev_apic), true, false},
-    [PHYSDEVOP_alloc_irq_vector] = {op_alloc_vector, sizeof(struct physdev_irq), true, true},
-    [PHYSDEVOP_free_irq_vector] = {op_nothing, sizeof(struct physdev_irq), true, false},
-    [PHYSDEVOP_eoi] = {op_eoi, sizeof(struct physdev_eoi), false, false},
-    [PHYSDEVOP_map_pirq] = {op_map_pirq, sizeof(struct physdev_map_pirq), true, true},
-    [PHYSDEVOP_unmap_pirq] = {op_unmap_pirq, sizeof(struct physdev_unmap_pirq), true, false},
-    [PHYSDEVOP_manage_pci_add] = {op_pci_add_old, sizeof(struct physdev_manage_pci), true, false},
-    [PHYSDEVOP_manage_pci_remove] = {op_nothing, sizeof(struct physdev_manage_pci), true, false},
-    [PHYSDEVOP_restore_msi] = {op_restore_msi, sizeof(struct physdev_restore_msi), true, false},
-    [PHYSDEVOP_manage_pci_add_ext] = {op_pci_add_ext, sizeof(struct physdev_manage_pci_ext), true,
-                                      false},
-    [PHYSDEVOP_setup_gsi] = {op_setup_gsi, sizeof(struct physdev_setup_gsi), true, false},
-    [PHYSDEVOP_get_free_pirq] = {op_get_free_pirq, sizeof(struct physdev_get_free_pirq), true,
-                                 true},
-    [PHYSDEVOP_pci_mmcfg_reserved] = {op_mmcfg_reserved, sizeof(struct physdev_pci_mmcfg_reserved),
-                                      true, false},
-    [PHYSDEVOP_pci_device_add] = {op_pci_add, offsetof(struct physdev_pci_device_add, optarr), true,
-                                  false},
-    [PHYSDEVOP_pci_device_remove] = {op_nothing, sizeof(struct physdev_pci_device), true, false},
-    [PHYSDEVOP_restore_msi_ext] = {op_restore_msi_ext, sizeof(struct physdev_pci_device), true,
-                                   false},
-    [PHYSDEVOP_dbgp_op] = {op_nothing, sizeof(struct physdev_dbgp_op), true, false},
-    [PHYSDEVOP_prepare_msix] = {op_prepare_msix, sizeof(struct physdev_pci_device), true, false},
-    [PHYSDEVOP_release_msix] = {op_nothing, sizeof(struct physdev_pci_device), true, false},
+    [PHYSDEVOP_irq_status_query] = {op_irq_status, sizeof(struct physdev_irq_status_query),
+                                    COPY_BACK},
+    [PHYSDEVOP_set_iopl] = {op_set_iopl, sizeof(struct physdev_set_iopl), 0},
+    [PHYSDEVOP_set_iobitmap] = {op_set_iobitmap, sizeof(struct physdev_set_iobitmap), 0},
+    [PHYSDEVOP_apic_read] = {op_apic_read, sizeof(struct physdev_apic), DOM0_ONLY | COPY_BACK},
+    [PHYSDEVOP_alloc_irq_vector] = {op_alloc_vector, sizeof(struct physdev_irq),
+                                    DOM0_ONLY | COPY_BACK},
+    [PHYSDEVOP_free_irq_vector] = {op_nothing, sizeof(struct physdev_irq), DOM0_ONLY},
+    [PHYSDEVOP_eoi] = {op_eoi, sizeof(struct physdev_eoi), 0},
+    [PHYSDEVOP_map_pirq] = {op_map_pirq, sizeof(struct physdev_map_pirq), DOM0_ONLY | COPY_BACK},
+    [PHYSDEVOP_unmap_pirq] = {op_unmap_pirq, sizeof(struct physdev_unmap_pirq), DOM0_ONLY},
+    [PHYSDEVOP_setup_gsi] = {op_setup_gsi, sizeof(struct physdev_setup_gsi), DOM0_ONLY},
+    [PHYSDEVOP_pci_device_add] = {op_pci_add, offsetof(struct physdev_pci_device_add, optarr),
+                                  DOM0_ONLY},
+    [PHYSDEVOP_pci_device_remove] = {op_nothing, sizeof(struct physdev_pci_device), DOM0_ONLY},
+    [PHYSDEVOP_restore_msi_ext] = {op_restore_msi, sizeof(struct physdev_pci_device), DOM0_ONLY},
+    [PHYSDEVOP_dbgp_op] = {op_nothing, sizeof(struct physdev_dbgp_op), DOM0_ONLY},
+    [PHYSDEVOP_prepare_msix] = {op_prepare_msix, sizeof(struct physdev_pci_device), DOM0_ONLY},
+    [PHYSDEVOP_release_msix] = {op_nothing, sizeof(struct physdev_pci_device), DOM0_ONLY},
 };
 
 /*
- * HYPERVISOR_physdev_op(cmd, arg). -ENOSYS: unknown, or pirq_eoi_gmfn, without which Linux asks
- * PHYSDEVOP_irq_status_query and gets by with fewer calls than a shared bitmap would need here.
+ * HYPERVISOR_physdev_op(cmd, arg). -ENOSYS: unknown; the forms that newer ones replaced, which
+ * Linux tries after those only (manage_pci_*, restore_msi), or does not use as a PV dom0
+ * (apic_write, get_free_pirq); pci_mmcfg_reserved, whose window we do not use; and pirq_eoi_gmfn,
+ * without which Linux asks PHYSDEVOP_irq_status_query and gets by with fewer calls than a shared
+ * bitmap would need here.
  */
 long do_physdev_op(struct hypercall *hc)
 {
@@ -267,13 +218,13 @@ long do_physdev_op(struct hypercall *hc)
     if (hc->arg[0] >= ARRAY_SIZE(physdev_table) || !physdev_table[hc->arg[0]].fn)
         return -ENOSYS;
     e = &physdev_table[hc->arg[0]];
-    if (e->dom0_only && !current->domain->is_dom0)
+    if ((e->flags & DOM0_ONLY) && !current->domain->is_dom0)
         return -EPERM;
     memset(&arg, 0, sizeof(arg));
     if (copy_from_guest(&arg, hc->arg[1], e->size))
         return -EFAULT;
     rc = e->fn(&arg);
-    if (e->copy_back && copy_to_guest(hc->arg[1], &arg, e->size))
+    if ((e->flags & COPY_BACK) && copy_to_guest(hc->arg[1], &arg, e->size))
         return -EFAULT;
     return rc;
 }

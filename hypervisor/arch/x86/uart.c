@@ -83,7 +83,7 @@ void uart_irq_init(void)
 
     if (!port)
         return;
-    rc = irq_own_gsi(port_index == 0 ? 4 : 3, uart_interrupt);
+    rc = irq_own(port_index == 0 ? 4 : 3, uart_interrupt);
     if (rc) {
         pr_warn("Serial input is off: the port's interrupt cannot be routed (error %d).\n", rc);
         return;

@@ -11,11 +11,8 @@
 #include <asm/pci.h>
 #include <asm/pv.h>
 #include <asm/uaccess.h>
-#include <hv/cmdline.h>
+#include <hv/uart.h>
 #include <hv/vcpu.h>
-
-#define PCI_ADDRESS_PORT 0xcf8
-#define PCI_DATA_PORT    0xcfc
 
 /* The address that dom0 last wrote to 0xcf8. One domain drives configuration space, under its own
  * kernel's lock. */
@@ -40,13 +37,7 @@ bool dom0_io_permitted(struct domain *d, uint16_t port, unsigned bytes)
     for (unsigned i = 0; i < ARRAY_SIZE(reserved_ports); i++)
         if (port <= reserved_ports[i].last && last >= reserved_ports[i].first)
             return false;
-    for (unsigned i = 0; i < ARRAY_SIZE(opt.com_port); i++) {
-        bool ours = opt.console[0] == 'c' && opt.console[3] == (char)('1' + i);
-
-        if (ours && port <= opt.com_port[i] + 7 && last >= opt.com_port[i])
-            return false;
-    }
-    return true;
+    return !uart_port() || port > uart_port() + 7 || last < uart_port();
 }
 
 /* May the guest's current mode try these ports (otherwise #GP)? */
@@ -66,21 +57,6 @@ static bool guest_may(struct vcpu *v, uint16_t port, unsigned bytes)
     return !(((map[0] | map[1] << 8) >> (port & 7)) & ((1u << bytes) - 1));
 }
 
-static uint32_t machine_in(uint16_t port, unsigned bytes)
-{
-    return bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
-}
-
-static void machine_out(uint16_t port, unsigned bytes, uint32_t value)
-{
-    if (bytes == 1)
-        outb(port, value);
-    else if (bytes == 2)
-        outw(port, value);
-    else
-        outl(port, value);
-}
-
 static bool is_pci_data(uint16_t port, unsigned bytes)
 {
     return port >= PCI_DATA_PORT && port + bytes <= PCI_DATA_PORT + 4;
@@ -92,7 +68,7 @@ static uint32_t port_in(struct domain *d, uint16_t port, unsigned bytes)
         return dom0_cf8;
     if (d->is_dom0 && is_pci_data(port, bytes))
         return pci_cf8_read(dom0_cf8, port & 3, bytes);
-    return dom0_io_permitted(d, port, bytes) ? machine_in(port, bytes) : ~0u;
+    return dom0_io_permitted(d, port, bytes) ? port_read(port, bytes) : ~0u;
 }
 
 static void port_out(struct domain *d, uint16_t port, unsigned bytes, uint32_t value)
@@ -102,7 +78,7 @@ static void port_out(struct domain *d, uint16_t port, unsigned bytes, uint32_t v
     else if (d->is_dom0 && is_pci_data(port, bytes))
         pci_cf8_write(dom0_cf8, port & 3, bytes, value);
     else if (dom0_io_permitted(d, port, bytes))
-        machine_out(port, bytes, value);
+        port_write(port, bytes, value);
 }
 
 static void set_accumulator(struct cpu_user_regs *regs, unsigned bytes, uint32_t value)

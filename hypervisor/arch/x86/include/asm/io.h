@@ -35,6 +35,20 @@ static inline uint32_t inl(uint16_t port)
     __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port) : "memory");
     return v;
 }
+/* The same with a width of 1, 2 or 4 bytes. */
+static inline uint32_t port_read(uint16_t port, unsigned bytes)
+{
+    return bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
+}
+static inline void port_write(uint16_t port, unsigned bytes, uint32_t v)
+{
+    if (bytes == 1)
+        outb(port, (uint8_t)v);
+    else if (bytes == 2)
+        outw(port, (uint16_t)v);
+    else
+        outl(port, v);
+}
 static inline uint32_t mmio_read32(const volatile void *p)
 {
     return *(const volatile uint32_t *)p;
