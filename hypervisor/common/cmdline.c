@@ -11,12 +11,11 @@
 #include <hv/string.h>
 
 struct hv_options opt = {
-    .console = "com1",
+    .com = 1,
     .com_baud = {115200, 115200},
     .com_port = {0x3f8, 0x2f8},
     .loglvl = LOG_INFO,
-    .guest_loglvl = LOG_WARN,
-    .sched = "credit2",
+    .x2apic = true,
 };
 
 /* A value's parser: false if it is not understood. */
@@ -29,28 +28,14 @@ struct option {
 
 static bool parse_bool(const char *value, void *target)
 {
-    static const char *const no[] = {"no", "off", "false", "0", "disable"};
-    static const char *const yes[] = {"", "yes", "on", "true", "1", "enable"};
+    static const char *const words[] = {"no",  "off", "false", "0", "disable", "",
+                                        "yes", "on",  "true",  "1", "enable"};
+    size_t i = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(no); i++)
-        if (!strcmp(value, no[i])) {
-            *(bool *)target = false;
-            return true;
-        }
-    for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
-        if (!strcmp(value, yes[i])) {
-            *(bool *)target = true;
-            return true;
-        }
-    return false;
-}
-
-static bool parse_not(const char *value, void *target)
-{
-    if (!parse_bool(value, target))
-        return false;
-    *(bool *)target = !*(bool *)target;
-    return true;
+    while (i < ARRAY_SIZE(words) && strcmp(value, words[i]))
+        i++;
+    *(bool *)target = i > 4;
+    return i < ARRAY_SIZE(words);
 }
 
 static bool parse_uint(const char *value, void *target)
@@ -64,31 +49,27 @@ static bool parse_uint(const char *value, void *target)
     return true;
 }
 
-static bool parse_word(const char *value, void *target)
+static bool parse_nosmp(const char *value, void *target)
 {
-    if (strlen(value) >= sizeof(opt.sched))
-        return false;
-    snprintf(target, sizeof(opt.sched), "%s", value);
-    return true;
+    opt.maxcpus = 1;
+    return !*value;
 }
 
 /* console=com1|com2|none|vga, or several: the first serial line named is used; there is no VGA
  * console. */
 static bool parse_console(const char *value, void *target)
 {
-    const char *name = strstr(value, "com1"), *second = strstr(value, "com2");
+    const char *com = strstr(value, "com");
 
-    if (second && (!name || second < name))
-        name = second;
-    snprintf(target, sizeof(opt.console), "%.4s", name ? name : "none");
-    return name || !strcmp(value, "none") || !strcmp(value, "vga");
+    opt.com = com && (com[3] == '1' || com[3] == '2') ? com[3] - '0' : 0;
+    return opt.com || !strcmp(value, "none") || !strcmp(value, "vga");
 }
 
 /* com1=115200,8n1[,port[,irq]]: frame format is always 8n1, the interrupt is the port's usual one.
  */
 static bool parse_com(const char *value, void *target)
 {
-    unsigned index = *(const unsigned *)target;
+    size_t index = (unsigned *)target - opt.com_baud;
     const char *p = value;
     uint64_t v;
 
@@ -106,7 +87,7 @@ static bool parse_com(const char *value, void *target)
     p = strchr(p + 1, ',');
     if (!p)
         return true;
-    v = parse_u64(p + 1, NULL);
+    v = parse_u64(p + 1, &p);
     if (!v || v > 0xfff8)
         return false;
     opt.com_port[index] = (uint16_t)v;
@@ -117,24 +98,18 @@ static bool parse_com(const char *value, void *target)
  * plain size. */
 static bool parse_dom0_mem(const char *value, void *target)
 {
-    for (const char *p = value;;) {
-        uint64_t *into = &opt.dom0_mem, size;
+    for (const char *p = value;; p++) {
+        uint64_t *into = strncmp(p, "max:", 4) ? &opt.dom0_mem : &opt.dom0_mem_max;
         const char *start;
 
-        if (!strncmp(p, "max:", 4)) {
-            into = &opt.dom0_mem_max;
+        if (!strncmp(p, "max:", 4) || !strncmp(p, "min:", 4))
             p += 4;
-        } else if (!strncmp(p, "min:", 4)) {
-            p += 4;
-        }
         start = p;
-        size = parse_size(p, &p, 1024);
+        *into = parse_size(p, &p, 1024);
         if (p == start || (*p && *p != ','))
             return false;
-        *into = size;
         if (!*p)
             return true;
-        p++;
     }
 }
 
@@ -152,29 +127,24 @@ static bool parse_loglvl(const char *value, void *target)
         size_t n = strlen(levels[i].name);
 
         if (!strncmp(value, levels[i].name, n) && (!value[n] || value[n] == '/')) {
-            *(int *)target = levels[i].level;
+            opt.loglvl = levels[i].level;
             return true;
         }
     }
     return false;
 }
 
-static unsigned com_index[2] = {0, 1};
 static const struct option options[] = {
-    {"com1", parse_com, &com_index[0]},
-    {"com2", parse_com, &com_index[1]},
-    {"console", parse_console, opt.console},
+    {"com1", parse_com, &opt.com_baud[0]},
+    {"com2", parse_com, &opt.com_baud[1]},
+    {"console", parse_console, NULL},
     {"dom0_max_vcpus", parse_uint, &opt.dom0_max_vcpus},
     {"dom0_mem", parse_dom0_mem, NULL},
-    {"guest_loglvl", parse_loglvl, &opt.guest_loglvl},
-    {"loglvl", parse_loglvl, &opt.loglvl},
+    {"loglvl", parse_loglvl, NULL},
     {"maxcpus", parse_uint, &opt.maxcpus},
-    {"noapic", parse_bool, &opt.noapic},
     {"noreboot", parse_bool, &opt.noreboot},
-    {"nosmp", parse_bool, &opt.nosmp},
-    {"sched", parse_word, opt.sched},
-    {"smp", parse_not, &opt.nosmp},
-    {"x2apic", parse_not, &opt.no_x2apic},
+    {"nosmp", parse_nosmp, NULL},
+    {"x2apic", parse_bool, &opt.x2apic},
     /* what other boot set-ups carry and we have no use for */
     {"placeholder", NULL, NULL},
     {"no-real-mode", NULL, NULL},
@@ -184,13 +154,15 @@ static const struct option options[] = {
     {"dom0", NULL, NULL},
     {"ucode", NULL, NULL},
     {"conring_size", NULL, NULL},
+    {"guest_loglvl", NULL, NULL},
+    {"sched", NULL, NULL},
 };
 
 /* One word "name[=value]", already ended by NUL; modified. */
-static void parse_option(char *word)
+static void parse_option(char *name)
 {
-    char *eq = strchr(word, '=');
-    const char *value = eq ? eq + 1 : "", *name = word;
+    char *eq = strchr(name, '=');
+    const char *value = eq ? eq + 1 : "";
 
     if (eq)
         *eq = 0;
@@ -213,13 +185,13 @@ void cmdline_parse(const char *cmdline)
         char word[128];
         size_t n = 0;
 
-        for (; *cmdline == ' ' || *cmdline == '\t'; cmdline++)
-            ;
         for (; *cmdline && *cmdline != ' ' && *cmdline != '\t'; cmdline++)
             if (n < sizeof(word) - 1)
                 word[n++] = *cmdline;
         word[n] = 0;
         if (n)
             parse_option(word);
+        else
+            cmdline++;
     }
 }

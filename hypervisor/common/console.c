@@ -12,9 +12,7 @@
 #include <hv/printk.h>
 #include <hv/uart.h>
 #include <hv/lock.h>
-#include <hv/string.h>
 #include <hv/domain.h>
-#include <hv/vcpu.h>
 #include <hv/evtchn.h>
 #include <hv/hypercall.h>
 #include <asm/uaccess.h>
@@ -75,11 +73,10 @@ void console_write_log(const char *text, size_t n, bool to_serial)
 
 /* Bring the serial line up and send what was logged before (messages about the command line, for
  * one). */
-void console_init(const char *cmdline)
+void console_init(void)
 {
     unsigned long flags;
 
-    (void)cmdline; /* its options are in opt already */
     if (!uart_init())
         return;
     flags = lock_console();

@@ -71,12 +71,13 @@ static const struct table *map_table(uint64_t maddr, const char *signature)
     return t;
 }
 
-/* --- the root pointer
- * ------------------------------------------------------------------------------------------------------
- */
-static bool rsdp_ok(const struct rsdp *r)
+/* --- the root pointer --- */
+
+static const struct rsdp *rsdp_at(const void *p)
 {
-    return !memcmp(r->signature, "RSD PTR ", 8) && checksum_ok(r, 20);
+    const struct rsdp *r = p;
+
+    return r && !memcmp(r->signature, "RSD PTR ", 8) && checksum_ok(r, 20) ? r : NULL;
 }
 
 static uint64_t scan_rsdp(uint64_t start, uint64_t size)
@@ -84,73 +85,49 @@ static uint64_t scan_rsdp(uint64_t start, uint64_t size)
     const char *p = map_firmware(start, size);
 
     for (uint64_t off = 0; p && off + sizeof(struct rsdp) <= size; off += 16)
-        if (rsdp_ok((const struct rsdp *)(p + off)))
+        if (rsdp_at(p + off))
             return start + off;
     return 0;
 }
 
-/* UEFI: the configuration table of the system table holds its address. */
+/* UEFI: the configuration table of the system table holds its address, for ACPI 2 or for ACPI 1. */
 static uint64_t efi_rsdp(void)
 {
-    static const uint8_t acpi2_guid[16] = {0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11,
-                                           0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81};
-    static const uint8_t acpi1_guid[16] = {0x30, 0x2d, 0x9d, 0xeb, 0x88, 0x2d, 0xd3, 0x11,
-                                           0x9a, 0x16, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d};
-    struct config_entry {
+    static const uint8_t guids[][16] = {{0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11, 0xbc, 0x22,
+                                         0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81},
+                                        {0x30, 0x2d, 0x9d, 0xeb, 0x88, 0x2d, 0xd3, 0x11, 0x9a, 0x16,
+                                         0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d}};
+    const struct config_entry {
         uint8_t guid[16];
         uint64_t address;
-    };
-    const uint64_t *st = boot_efi_system_table ? map_firmware(boot_efi_system_table, 120) : NULL;
-    const struct config_entry *e;
-    uint64_t found = 0, count;
+    } * e;
+    const uint64_t *st = map_firmware(boot_info.efi_system_table, 120);
 
-    if (!st || memcmp(st, "IBI SYST", 8))
+    if (!st || memcmp(st, "IBI SYST", 8) || st[13] > 1024)
         return 0;
-    count = st[13];
-    if (!count || count > 1024)
-        return 0;
-    e = map_firmware(st[14], count * sizeof(*e));
-    for (uint64_t i = 0; e && i < count; i++) {
-        if (!memcmp(e[i].guid, acpi2_guid, 16))
-            return e[i].address;
-        if (!memcmp(e[i].guid, acpi1_guid, 16))
-            found = e[i].address;
-    }
-    return found;
+    e = map_firmware(st[14], st[13] * sizeof(*e));
+    for (unsigned g = 0; e && g < ARRAY_SIZE(guids); g++)
+        for (uint64_t i = 0; i < st[13]; i++)
+            if (!memcmp(e[i].guid, guids[g], 16))
+                return e[i].address;
+    return 0;
 }
 
-static const struct rsdp *find_rsdp(void)
+static uint64_t find_rsdp(void)
 {
-    const struct rsdp *copy = (const struct rsdp *)boot_rsdp_copy, *r;
-    const uint16_t *ebda = map_firmware(0x40e, 2);
+    const uint16_t *ebda;
+    uint64_t at = 0;
 
-    if (boot_efi_system_table)
-        acpi.rsdp = efi_rsdp();
-    if (!acpi.rsdp && !boot_info.efi && ebda && *ebda >= 0x40)
-        acpi.rsdp = scan_rsdp((uint64_t)*ebda << 4, 1024);
-    if (!acpi.rsdp && !boot_info.efi)
-        acpi.rsdp = scan_rsdp(0xe0000, 0x20000);
-    boot_info.rsdp = acpi.rsdp;
-    if (acpi.rsdp) {
-        r = map_firmware(acpi.rsdp, sizeof(*r));
-        if (r && rsdp_ok(r))
-            return r;
-    }
-    return rsdp_ok(copy) ? copy : NULL;
+    if (boot_info.efi_system_table)
+        return efi_rsdp();
+    ebda = map_firmware(0x40e, 2);
+    if (ebda && *ebda >= 0x40)
+        at = scan_rsdp((uint64_t)*ebda << 4, 1024);
+    return at ? at : scan_rsdp(0xe0000, 0x20000);
 }
 
-const char *dom0_extra_cmdline(void)
-{
-    static char text[40];
+/* --- MADT --- */
 
-    if (acpi.rsdp >= 0x100000) /* below, dom0 finds it by scanning as on any BIOS machine */
-        snprintf(text, sizeof(text), " acpi_rsdp=0x%lx", acpi.rsdp);
-    return text;
-}
-
-/* --- MADT
- * --------------------------------------------------------------------------------------------------------------------
- */
 static void add_cpu(uint32_t apic_id, uint32_t acpi_id, uint32_t flags)
 {
     if (!(flags & 1))
@@ -177,7 +154,6 @@ static void add_ioapic(const uint8_t *e)
 {
     if (acpi.nr_ioapics == ACPI_MAX_IOAPICS)
         return;
-    acpi.ioapic[acpi.nr_ioapics].id = e[2];
     acpi.ioapic[acpi.nr_ioapics].address = get32(e + 4);
     acpi.ioapic[acpi.nr_ioapics++].gsi_base = get32(e + 8);
 }
@@ -190,7 +166,6 @@ static void parse_madt(const struct table *t)
 
     if (t->length < 44)
         return;
-    acpi.has_8259 = get32((const uint8_t *)t + 40) & 1;
     for (; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1]) {
         if (p[0] < ARRAY_SIZE(need) && p[1] < need[p[0]]) {
             pr_warn("ACPI: MADT entry of type %u has length %u; ignored\n", p[0], p[1]);
@@ -216,20 +191,24 @@ static void parse_madt(const struct table *t)
     }
 }
 
-/* --- FADT, HPET, MCFG
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- FADT --- */
+
+/* The I/O port of a generic address structure (space, width, offset, access, 8 bytes of address);
+ * 0: it is none. */
+static uint16_t gas_port(const uint8_t *gas)
+{
+    uint64_t address;
+
+    memcpy(&address, gas + 4, sizeof(address));
+    return gas[0] == 1 && address < 0x10000 ? (uint16_t)address : 0;
+}
+
 /* A port of the FADT: the 64-bit form (later tables) if it is an I/O port, else the old field. */
 static uint16_t fadt_port(const uint8_t *t, uint32_t length, unsigned old, unsigned extended)
 {
-    struct acpi_gas g;
+    uint16_t port = length >= extended + 12 ? gas_port(t + extended) : 0;
 
-    if (length >= extended + sizeof(g)) {
-        memcpy(&g, t + extended, sizeof(g));
-        if (g.space == GAS_IO && g.address && g.address < 0x10000)
-            return (uint16_t)g.address;
-    }
-    return length >= old + 4 ? (uint16_t)get32(t + old) : 0;
+    return port ? port : (uint16_t)get32(t + old);
 }
 
 static void parse_fadt(const struct table *t)
@@ -238,7 +217,6 @@ static void parse_fadt(const struct table *t)
 
     if (t->length < 84)
         return;
-    acpi.has_fadt = true;
     acpi.dsdt = get32(p + 40);
     acpi.smi_command = get32(p + 48);
     acpi.acpi_enable = p[52];
@@ -248,8 +226,7 @@ static void parse_fadt(const struct table *t)
     acpi.pm1b_control = fadt_port(p, t->length, 68, 184);
     acpi.pm_timer = fadt_port(p, t->length, 76, 208);
     if (t->length >= 129 && (get32(p + 112) >> 10 & 1)) {
-        acpi.has_reset = true;
-        memcpy(&acpi.reset_register, p + 116, sizeof(acpi.reset_register));
+        acpi.reset_port = gas_port(p + 116);
         acpi.reset_value = p[128];
     }
     if (t->length >= 148) {
@@ -261,35 +238,10 @@ static void parse_fadt(const struct table *t)
     }
 }
 
-static void parse_hpet(const struct table *t)
-{
-    struct acpi_gas g;
-
-    if (t->length < 56)
-        return;
-    memcpy(&g, (const uint8_t *)t + 40, sizeof(g));
-    if (g.space == GAS_MEMORY)
-        acpi.hpet = g.address;
-}
-
-static void parse_mcfg(const struct table *t)
-{
-    const uint8_t *p = (const uint8_t *)t + 44, *end = (const uint8_t *)t + t->length;
-
-    for (; p + 16 <= end && acpi.nr_mcfg < ACPI_MAX_MCFG; p += 16) {
-        memcpy(&acpi.mcfg[acpi.nr_mcfg].base, p, 8);
-        memcpy(&acpi.mcfg[acpi.nr_mcfg].segment, p + 8, 2);
-        acpi.mcfg[acpi.nr_mcfg].first_bus = p[10];
-        acpi.mcfg[acpi.nr_mcfg].last_bus = p[11];
-        acpi.nr_mcfg++;
-    }
-}
-
 static const struct {
     const char *signature;
     void (*parse)(const struct table *t);
-} parsers[] = {
-    {"APIC", parse_madt}, {"FACP", parse_fadt}, {"HPET", parse_hpet}, {"MCFG", parse_mcfg}};
+} parsers[] = {{"APIC", parse_madt}, {"FACP", parse_fadt}};
 
 static void parse_root(const struct table *root, unsigned entry_size)
 {
@@ -301,11 +253,8 @@ static void parse_root(const struct table *root, unsigned entry_size)
 
         memcpy(&maddr, p, entry_size);
         for (size_t k = 0; k < ARRAY_SIZE(parsers); k++) {
-            const struct table *t = map_firmware(maddr, 4);
+            const struct table *t = map_table(maddr, parsers[k].signature);
 
-            if (!t || memcmp(t->signature, parsers[k].signature, 4))
-                continue;
-            t = map_table(maddr, NULL);
             if (t)
                 parsers[k].parse(t);
         }
@@ -314,9 +263,11 @@ static void parse_root(const struct table *root, unsigned entry_size)
 
 void acpi_init(void)
 {
-    const struct rsdp *r = find_rsdp();
     const struct table *root = NULL;
+    const struct rsdp *r;
 
+    acpi.rsdp = find_rsdp();
+    r = acpi.rsdp ? rsdp_at(map_firmware(acpi.rsdp, sizeof(*r))) : NULL;
     for (unsigned i = 0; i < 16; i++)
         acpi.isa_irq[i].gsi = i;
     if (r && r->revision >= 2 && r->xsdt && (root = map_table(r->xsdt, "XSDT")))
@@ -326,13 +277,11 @@ void acpi_init(void)
     if (!root)
         pr_warn("ACPI: no tables found: one CPU, no interrupts for devices, no power off\n");
     else
-        pr_info("ACPI: %u CPUs, %u IO-APICs, %u PCI windows%s%s\n", acpi.nr_cpus, acpi.nr_ioapics,
-                acpi.nr_mcfg, acpi.has_fadt ? ", FADT" : "", acpi.hpet ? ", HPET" : "");
+        pr_info("ACPI: %u CPUs, %u IO-APICs\n", acpi.nr_cpus, acpi.nr_ioapics);
 }
 
-/* --- \_S5_
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- \_S5_ --- */
+
 /* One integer of a package, as compilers write it: a byte constant, zero, one, or a bare byte from
  * very old ones. */
 static const uint8_t *package_byte(const uint8_t *p, const uint8_t *end, uint8_t *out)

@@ -6,7 +6,6 @@
  */
 #include <hv/cmdline.h>
 #include <hv/printk.h>
-#include <asm/acpi.h>
 #include <asm/apic.h>
 #include <asm/cpu.h>
 #include <asm/cpufeature.h>
@@ -80,7 +79,7 @@ void apic_init(void)
 {
     uint64_t base = rdmsr(MSR_APIC_BASE);
 
-    x2apic = (base & BASE_X2APIC) || (cpu_has.x2apic && !opt.no_x2apic);
+    x2apic = (base & BASE_X2APIC) || (cpu_has.x2apic && opt.x2apic);
     if (!x2apic) {
         mmio = ioremap(base & 0xffffff000UL, PAGE_SIZE);
         if (!mmio)

@@ -21,6 +21,12 @@ void machine_halt(void)
         __asm__ volatile("cli; hlt");
 }
 
+static void wait_a_little(void)
+{
+    for (unsigned i = 0; i < 1000000; i++)
+        cpu_relax();
+}
+
 /* ACPI 4.8.3.2: clear the wake status, set the type, then the type again with the enable bit. */
 void machine_enter_s5(uint16_t value_a, uint16_t value_b)
 {
@@ -34,8 +40,8 @@ void machine_enter_s5(uint16_t value_a, uint16_t value_b)
     outw(acpi.pm1a_control, value_a | PM1_SLEEP_GO);
     if (acpi.pm1b_control)
         outw(acpi.pm1b_control, value_b | PM1_SLEEP_GO);
-    for (unsigned long spin = 0; spin < 100000000; spin++)
-        cpu_relax();
+    for (unsigned i = 0; i < 100; i++)
+        wait_a_little();
     pr_err("The machine did not switch off; it is halted and may be switched off by hand.\n");
     machine_halt();
 }
@@ -45,7 +51,7 @@ void machine_power_off(void)
     uint8_t a, b;
     uint16_t keep;
 
-    if (!acpi.has_fadt || !acpi.pm1a_control || !acpi_find_s5(&a, &b)) {
+    if (!acpi.pm1a_control || !acpi_find_s5(&a, &b)) {
         pr_err("The firmware does not say how to switch off; the machine is halted and may be "
                "switched off by hand.\n");
         irq_disable();
@@ -56,23 +62,15 @@ void machine_power_off(void)
      * entered. */
     if (!(inw(acpi.pm1a_control) & PM1_SCI_ENABLE) && acpi.smi_command && acpi.acpi_enable) {
         outb((uint16_t)acpi.smi_command, acpi.acpi_enable);
-        for (unsigned spin = 0; spin < 1000000 && !(inw(acpi.pm1a_control) & PM1_SCI_ENABLE);
-             spin++)
+        for (unsigned i = 0; i < 1000000 && !(inw(acpi.pm1a_control) & PM1_SCI_ENABLE); i++)
             cpu_relax();
     }
     keep = inw(acpi.pm1a_control) & (uint16_t) ~(PM1_SLEEP_TYPE | PM1_SLEEP_GO);
     machine_enter_s5(keep | (a & 7) << 10, keep | (b & 7) << 10);
 }
 
-static void wait_a_little(void)
-{
-    for (unsigned i = 0; i < 1000000; i++)
-        cpu_relax();
-}
-
 void machine_restart(void)
 {
-    const struct acpi_gas *r = &acpi.reset_register;
     struct {
         uint16_t limit;
         uint64_t base;
@@ -80,8 +78,8 @@ void machine_restart(void)
 
     irq_disable();
     machine_stop_others();
-    if (acpi.has_reset && r->space == GAS_IO && r->address < 0x10000) {
-        outb((uint16_t)r->address, acpi.reset_value);
+    if (acpi.reset_port) {
+        outb(acpi.reset_port, acpi.reset_value);
         wait_a_little();
     }
     outb(0xcf9, 0x02); /* PCI reset control: full reset on the next write of bit 2 */

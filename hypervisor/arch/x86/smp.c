@@ -135,18 +135,7 @@ static bool start_cpu(unsigned id, unsigned page)
     return true;
 }
 
-static bool page_is_ram(uint64_t at)
-{
-    for (unsigned i = 0; i < boot_info.nr_e820; i++) {
-        const struct e820_entry *e = &boot_info.e820[i];
-
-        if (e->type == E820_RAM && e->addr <= at && e->addr + e->size >= at + PAGE_SIZE)
-            return true;
-    }
-    return false;
-}
-
-static bool page_in_module(uint64_t at)
+static bool in_module(uint64_t at)
 {
     for (unsigned i = 0; i < boot_info.nr_modules; i++)
         if (at + PAGE_SIZE > boot_info.module[i].start &&
@@ -157,26 +146,20 @@ static bool page_in_module(uint64_t at)
 
 /* A page of RAM below 640 KiB for the trampoline; the frame allocator takes nothing there, but a
  * boot module may lie there (GRUB on UEFI does that). 0: none. */
-static unsigned trampoline_page(void)
+static uint64_t trampoline_page(void)
 {
-    for (unsigned page = 0x9f; page > 0; page--)
-        if (page_is_ram((uint64_t)page << PAGE_SHIFT) &&
-            !page_in_module((uint64_t)page << PAGE_SHIFT))
-            return page;
-    return 0;
-}
+    uint64_t at = 0x9f000;
 
-static unsigned cpu_limit(void)
-{
-    unsigned limit = opt.nosmp ? 1 : MAX_CPUS;
-
-    return opt.maxcpus && opt.maxcpus < limit ? opt.maxcpus : limit;
+    while (at && (!boot_is_ram(at, at + PAGE_SIZE) || in_module(at)))
+        at -= PAGE_SIZE;
+    return at;
 }
 
 void smp_start(void)
 {
-    unsigned page = trampoline_page(), limit = cpu_limit(), left = 0;
-    void *low = page && limit > 1 ? ioremap((uint64_t)page << PAGE_SHIFT, PAGE_SIZE) : NULL;
+    unsigned limit = opt.maxcpus ? MIN(opt.maxcpus, (unsigned)MAX_CPUS) : MAX_CPUS, left = 0;
+    uint64_t page = trampoline_page();
+    void *low = page && limit > 1 ? ioremap(page, PAGE_SIZE) : NULL;
 
     if (low)
         memcpy(low, trampoline_start, trampoline_end - trampoline_start);
@@ -201,7 +184,7 @@ void smp_start(void)
             pr_warn("CPU with APIC id %u stays off: no memory\n", id);
             break;
         }
-        if (!start_cpu(nr_cpus, page)) {
+        if (!start_cpu(nr_cpus, page >> PAGE_SHIFT)) {
             pr_warn("CPU with APIC id %u %s; it and those after it stay off\n", id,
                     ap_differs ? "lacks features of the first one" : "does not start");
             cpu_data[nr_cpus] = NULL;
@@ -210,7 +193,7 @@ void smp_start(void)
         nr_cpus++;
     }
     if (left)
-        pr_info("%u CPUs stay off (maxcpus or nosmp)\n", left);
+        pr_info("%u CPUs stay off (maxcpus)\n", left);
 }
 
 void smp_release(void)

@@ -6,8 +6,7 @@
  * now() = base_ns + ((tsc - tsc_base) << or >> shift) * mul / 2^32, the same formula and the same
  * numbers that guests get, so a guest's clock and ours agree to the nanosecond and the numbers
  * never change after boot. That needs one TSC for all CPUs; bring-up checks it. The frequency is
- * told by CPUID, or measured once over at most 10 ms against the HPET, or the ACPI timer, or the
- * PIT.
+ * told by CPUID, or measured once over at most 10 ms against the ACPI timer, or else the PIT.
  */
 #include <hv/cpumask.h>
 #include <hv/domain.h>
@@ -89,33 +88,6 @@ struct reference {
     uint64_t (*elapsed)(void);
 };
 
-static volatile uint8_t *hpet;
-static uint32_t hpet_period_fs, hpet_start;
-
-static bool hpet_begin(void)
-{
-    if (!acpi.hpet)
-        return false;
-    hpet = ioremap(acpi.hpet, 0x400);
-    if (!hpet)
-        return false;
-    hpet_period_fs = mmio_read32(hpet + 4);
-    if (hpet_period_fs < 100000 ||
-        hpet_period_fs > 100000000) /* specification's limits: 0.1 to 100 ns */
-        return false;
-    mmio_write32(hpet + 0x10, mmio_read32(hpet + 0x10) | 1);
-    hpet_start = mmio_read32(hpet + 0xf0);
-    for (unsigned i = 0; i < 100000; i++)
-        if (mmio_read32(hpet + 0xf0) != hpet_start)
-            return true;
-    return false;
-}
-
-static uint64_t hpet_elapsed(void)
-{
-    return (uint64_t)(mmio_read32(hpet + 0xf0) - hpet_start) * hpet_period_fs / 1000000;
-}
-
 static uint32_t pm_start;
 
 static bool pm_begin(void)
@@ -153,8 +125,7 @@ static uint64_t pit_elapsed(void)
     return (uint64_t)(uint16_t)(0xffff - count) * 1000000000 / 1193182;
 }
 
-static const struct reference references[] = {{"HPET", hpet_begin, hpet_elapsed},
-                                              {"ACPI timer", pm_begin, pm_elapsed},
+static const struct reference references[] = {{"ACPI timer", pm_begin, pm_elapsed},
                                               {"PIT", pit_begin, pit_elapsed}};
 
 /* One moment on all clocks. Of several tries the one whose reading took the shortest: others were
@@ -230,7 +201,7 @@ void time_init(void)
     if (!told || !use_deadline_msr)
         how = calibrate();
     if (!how)
-        panic("no clock works: neither HPET nor ACPI timer nor PIT counts"); /* boot */
+        panic("no clock works: neither ACPI timer nor PIT counts"); /* boot */
     tsc_base = boot_tsc; /* for one reading of now(), which tells how long ago that was */
     base_ns = now();
     tsc_base = boot_tsc + ns_to_tsc(base_ns);
@@ -318,8 +289,9 @@ void vcpu_time_update(struct vcpu *v)
 }
 
 /*
- * The second copy is in the guest's own memory, for its user space. Written once, when the guest registers the area: the
- * numbers never change, and a context switch must not touch guest memory (the user's tables may be loaded).
+ * The second copy is in the guest's own memory, for its user space. Written once, when the guest
+ * registers the area: the numbers never change, and a context switch must not touch guest memory
+ * (the user's tables may be loaded).
  */
 int vcpu_time_publish(struct vcpu *v)
 {

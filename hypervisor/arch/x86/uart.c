@@ -6,7 +6,6 @@
 #include <hv/uart.h>
 #include <hv/cmdline.h>
 #include <hv/printk.h>
-#include <hv/string.h>
 #include <asm/cpu.h>
 #include <asm/io.h>
 #include <asm/irq.h>
@@ -26,11 +25,12 @@ enum {
 };
 #define LSR_DATA  0x01
 #define LSR_EMPTY 0x20
+#define FIFO_SIZE 16
 #define LCR_8N1   0x03
 #define LCR_DLAB  0x80
 
 static uint16_t port;
-static unsigned port_index;
+static unsigned room; /* characters that the FIFO takes before it must be looked at again */
 
 uint16_t uart_port(void)
 {
@@ -41,11 +41,10 @@ bool uart_init(void)
 {
     uint16_t base, divisor;
 
-    if (strncmp(opt.console, "com", 3))
+    if (!opt.com)
         return false;
-    port_index = opt.console[3] == '2';
-    base = opt.com_port[port_index];
-    divisor = (uint16_t)(115200 / opt.com_baud[port_index]);
+    base = opt.com_port[opt.com - 1];
+    divisor = (uint16_t)(115200 / opt.com_baud[opt.com - 1]);
 
     outb(base + SCR, 0x5a); /* no port: reads float to 0xff */
     if (inb(base + SCR) != 0x5a)
@@ -65,8 +64,9 @@ void uart_putc(char c)
 {
     /* Bounded: a port that never gets empty (flow control, broken hardware) must not stop the
      * machine. */
-    for (unsigned spin = 0; !(inb(port + LSR) & LSR_EMPTY) && spin < 100000; spin++)
+    for (unsigned spin = 0; !room && !(inb(port + LSR) & LSR_EMPTY) && spin < 100000; spin++)
         cpu_relax();
+    room = (room ? room : FIFO_SIZE) - 1;
     outb(port + THR, (uint8_t)c);
 }
 
@@ -83,7 +83,7 @@ void uart_irq_init(void)
 
     if (!port)
         return;
-    rc = irq_own(port_index == 0 ? 4 : 3, uart_interrupt);
+    rc = irq_own(opt.com == 1 ? 4 : 3, uart_interrupt);
     if (rc) {
         pr_warn("Serial input is off: the port's interrupt cannot be routed (error %d).\n", rc);
         return;

@@ -31,8 +31,7 @@ struct boot_info {
     struct boot_module module[BOOT_MODULES_MAX]; /* 0: dom0 kernel, 1: its initrd (optional) */
     unsigned nr_e820;
     struct e820_entry e820[BOOT_E820_MAX]; /* sorted, not overlapping, as the firmware gave it */
-    uint64_t rsdp;                         /* ACPI RSDP; 0: not found */
-    bool efi;                              /* started from UEFI (multiboot2) */
+    uint64_t efi_system_table;             /* started from UEFI (multiboot2); else 0 */
     uint64_t image_start, image_end;       /* the hypervisor's own image */
 };
 extern struct boot_info boot_info;

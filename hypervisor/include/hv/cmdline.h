@@ -9,7 +9,7 @@
 #include <hv/types.h>
 
 struct hv_options {
-    char console[16];        /* console=com1|com2|none */
+    unsigned com;            /* console=com1|com2|none: 1, 2, 0 */
     unsigned com_baud[2];    /* com1=115200,8n1 */
     uint16_t com_port[2];    /* I/O port bases */
     uint64_t dom0_mem;       /* bytes; 0: all that is free but a reserve */
@@ -17,10 +17,8 @@ struct hv_options {
     unsigned dom0_max_vcpus; /* 0: one per CPU */
     unsigned maxcpus;        /* 0: all */
     int loglvl;              /* enum loglevel that reaches the console */
-    int guest_loglvl;
     bool noreboot;           /* stop instead of rebooting after a crash */
-    bool nosmp, noapic, no_x2apic;
-    char sched[16];
+    bool x2apic;             /* may be used; it is anyway where the firmware did */
 };
 extern struct hv_options opt;
 void cmdline_parse(const char *cmdline);

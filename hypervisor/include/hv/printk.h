@@ -30,6 +30,6 @@ long console_read_ring(struct xen_sysctl_readconsole *op);
 /* Called by the UART's receive path (interrupt context): queue input for dom0 and raise VIRQ_CONSOLE. */
 void console_input(char c);
 /* The boot order calls these. */
-void console_init(const char *cmdline);
+void console_init(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The few string functions that gcc may call or we use; standard meanings. snprintf knows %d %u %x %lx %llx %p %s %c, width and 0. */
+/* The few string functions that gcc may call or we use; standard meanings. snprintf: lib/printf.c. */
 #ifndef HV_STRING_H
 #define HV_STRING_H
 
@@ -29,9 +29,9 @@ int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 #endif
 
-/* Parse an unsigned number (decimal, 0x…, 0…); *end is left at the first character not used. */
+/* Parse an unsigned number (decimal, 0x…); *end is left at the first character not used. */
 uint64_t parse_u64(const char *s, const char **end);
-/* The same with an optional suffix k/K, m/M, g/G; no suffix means units of `unit` bytes. */
+/* The same with an optional suffix b, k, m, g (or B …); no suffix means units of `unit` bytes. */
 uint64_t parse_size(const char *s, const char **end, uint64_t unit);
 
 #endif

@@ -12,8 +12,6 @@
 #include "boot.h"
 
 struct boot_info boot_info;
-uint64_t boot_efi_system_table;
-uint8_t boot_rsdp_copy[36];
 const char *boot_problem;
 
 #define MB1_LOADER_MAGIC 0x2badb002
@@ -33,12 +31,6 @@ enum {
 struct mb1_module {
     uint32_t start, end, string, reserved;
 };
-struct mb1_mmap {
-    uint32_t size;
-    uint64_t addr, len;
-    uint32_t type;
-} __attribute__((packed));
-
 struct mb2_tag {
     uint32_t type, size;
 };
@@ -49,9 +41,6 @@ enum {
     MB2_MODULE = 3,
     MB2_MMAP = 6,
     MB2_EFI64 = 12,
-    MB2_RSDP_OLD = 14,
-    MB2_RSDP_NEW = 15,
-    MB2_EFI_MMAP = 17,
 };
 
 /* Low memory is mapped one to one here. */
@@ -129,60 +118,55 @@ static void add_e820(uint64_t addr, uint64_t size, uint32_t type)
     e[i] = (struct e820_entry){addr, size, type};
 }
 
-/* Entries are sorted: where two overlap, the one that is not RAM wins; then neighbours of one kind
- * are joined. */
+/* Entries are sorted: where two overlap, the one that is not RAM wins; what is left of neither
+ * goes. */
 static void tidy_e820(void)
 {
     struct e820_entry *e = boot_info.e820;
     unsigned n = 0;
 
     for (unsigned i = 0; i + 1 < boot_info.nr_e820; i++) {
-        uint64_t end = e[i].addr + e[i].size, cut;
+        uint64_t end = e[i].addr + e[i].size, hole_end = e[i + 1].addr + e[i + 1].size;
 
         if (end <= e[i + 1].addr)
             continue;
-        if (e[i].type ==
-            E820_RAM) { /* what lies behind the hole of i+1 comes back as an entry of its own */
-            uint64_t hole_end = e[i + 1].addr + e[i + 1].size;
-
+        if (e[i].type == E820_RAM) {
             e[i].size = e[i + 1].addr - e[i].addr;
-            if (end > hole_end)
+            if (end > hole_end) /* what lies behind the hole comes back as an entry of its own */
                 add_e820(hole_end, end - hole_end, E820_RAM);
         } else {
-            cut = MIN(end - e[i + 1].addr, e[i + 1].size);
+            uint64_t cut = MIN(end, hole_end) - e[i + 1].addr;
+
             e[i + 1].addr += cut;
             e[i + 1].size -= cut;
         }
     }
-    for (unsigned i = 0; i < boot_info.nr_e820; i++) {
-        if (!e[i].size)
-            continue;
-        if (n && e[n - 1].type == e[i].type && e[n - 1].addr + e[n - 1].size == e[i].addr)
-            e[n - 1].size += e[i].size;
-        else
+    for (unsigned i = 0; i < boot_info.nr_e820; i++)
+        if (e[i].size)
             e[n++] = e[i];
-    }
     boot_info.nr_e820 = n;
 }
 
-/* --- Multiboot 1
- * --------------------------------------------------------------------------------------------------
- */
+/* A memory map: entries of addr, size, type, `step` bytes apart; newer ones may be longer. */
+static void parse_memory_map(const char *p, const char *end, uint32_t step)
+{
+    for (; step >= sizeof(struct e820_entry) && p + sizeof(struct e820_entry) <= end; p += step) {
+        const struct e820_entry *e = (const struct e820_entry *)p;
+
+        add_e820(e->addr, e->size, e->type);
+    }
+}
+
 static void parse_mb1(const struct mb1_info *mbi)
 {
     if (mbi->flags & MB1_NAME)
         copy_string(boot_info.loader, sizeof(boot_info.loader), low(mbi->loader_name));
     if (mbi->flags & MB1_CMDLINE)
         copy_string(boot_info.cmdline, sizeof(boot_info.cmdline), low(mbi->cmdline));
-    if (mbi->flags & MB1_MMAP) {
-        for (uint32_t pos = 0; pos + sizeof(struct mb1_mmap) <= mbi->mmap_length;) {
-            const struct mb1_mmap *m = low((uint64_t)mbi->mmap_addr + pos);
+    if (mbi->flags & MB1_MMAP) { /* the size of an entry stands before it */
+        const char *map = low(mbi->mmap_addr);
 
-            add_e820(m->addr, m->len, m->type);
-            if (m->size < sizeof(*m) - 4)
-                break;
-            pos += m->size + 4;
-        }
+        parse_memory_map(map + 4, map + mbi->mmap_length, *(const uint32_t *)map + 4);
     } else if (mbi->flags & MB1_MEM) {
         add_e820(0, (uint64_t)mbi->mem_lower << 10, E820_RAM);
         add_e820(0x100000, (uint64_t)mbi->mem_upper << 10, E820_RAM);
@@ -195,62 +179,9 @@ static void parse_mb1(const struct mb1_info *mbi)
     }
 }
 
-/* --- Multiboot 2
- * --------------------------------------------------------------------------------------------------
- */
-static uint32_t efi_to_e820(uint32_t efi_type, uint64_t attributes)
-{
-    switch (efi_type) {
-    case 1: /* loader code and data, boot services code and data, conventional memory */
-    case 2:
-    case 3:
-    case 4:
-    case 7:
-        return attributes & 8 ? E820_RAM
-                              : E820_RESERVED; /* write-back cacheable or it is no RAM for us */
-    case 8:
-        return E820_UNUSABLE;
-    case 9:
-        return E820_ACPI;
-    case 10:
-        return E820_NVS;
-    default:
-        return E820_RESERVED;
-    }
-}
-
-static void parse_efi_mmap(const struct mb2_tag *t)
-{
-    const uint32_t *head = (const uint32_t *)(t + 1); /* descriptor size, version */
-    const char *d = (const char *)(head + 2), *end = (const char *)t + t->size;
-
-    if (head[0] < 40)
-        return;
-    for (; d + 40 <= end; d += head[0]) {
-        const uint64_t *q = (const uint64_t *)d; /* type, start, virtual, pages, attributes */
-
-        add_e820(q[1], q[3] << PAGE_SHIFT, efi_to_e820((uint32_t)q[0], q[4]));
-    }
-}
-
-static void parse_mmap_tag(const struct mb2_tag *t)
-{
-    const uint32_t *head = (const uint32_t *)(t + 1); /* entry size, version */
-    const char *d = (const char *)(head + 2), *end = (const char *)t + t->size;
-
-    if (head[0] < 20)
-        return;
-    for (; d + 20 <= end; d += head[0]) {
-        const uint64_t *q = (const uint64_t *)d;
-
-        add_e820(q[0], q[1], (uint32_t)q[2]);
-    }
-}
-
 static void parse_mb2(const uint32_t *mbi)
 {
     const char *p = (const char *)(mbi + 2), *end = (const char *)mbi + mbi[0];
-    const struct mb2_tag *efi_mmap = NULL;
 
     while (p + sizeof(struct mb2_tag) <= end) {
         const struct mb2_tag *t = (const struct mb2_tag *)p;
@@ -269,34 +200,22 @@ static void parse_mb2(const uint32_t *mbi)
             add_module(body[0], body[1], (const char *)(body + 2));
             break;
         case MB2_MMAP:
-            parse_mmap_tag(t);
-            break;
-        case MB2_EFI_MMAP:
-            efi_mmap = t;
+            parse_memory_map((const char *)(body + 2), p + t->size, body[0]);
             break;
         case MB2_EFI64:
-            boot_info.efi = true;
-            boot_efi_system_table = *(const uint64_t *)body;
-            break;
-        case MB2_RSDP_OLD:
-        case MB2_RSDP_NEW: /* a copy of the RSDP: enough for us, but dom0 will want its address
-                              (acpi.c) */
-            memcpy(boot_rsdp_copy, body, MIN(t->size - sizeof(*t), sizeof(boot_rsdp_copy)));
+            boot_info.efi_system_table = *(const uint64_t *)body;
             break;
         }
         p += ROUND_UP(t->size, 8);
     }
-    if (!boot_info.nr_e820 && efi_mmap)
-        parse_efi_mmap(efi_mmap);
 }
 
-static bool image_is_in_ram(void)
+bool boot_is_ram(uint64_t start, uint64_t end)
 {
     for (unsigned i = 0; i < boot_info.nr_e820; i++) {
         const struct e820_entry *e = &boot_info.e820[i];
 
-        if (e->type == E820_RAM && e->addr <= boot_info.image_start &&
-            e->addr + e->size >= boot_info.image_end)
+        if (e->type == E820_RAM && e->addr <= start && e->addr + e->size >= end)
             return true;
     }
     return false;
@@ -316,6 +235,6 @@ void boot_info_init(uint32_t magic, uint64_t info, uint64_t image_start, uint64_
     for (unsigned i = 0; i < boot_info.nr_modules; i++)
         strip_file_name(boot_info.module[i].cmdline);
     tidy_e820();
-    if (!image_is_in_ram())
+    if (!boot_is_ram(image_start, image_end))
         boot_problem = "the memory map does not call the hypervisor's own place (2 MiB) RAM";
 }

@@ -54,7 +54,7 @@ static void print_banner(void)
 {
     pr_info("Mullion %s: a thin hypervisor (Xen 4.17 PV interface)\n", MULLION_VERSION);
     pr_info("Loader: %s%s; command line: %s\n", boot_info.loader[0] ? boot_info.loader : "unknown",
-            boot_info.efi ? " (UEFI)" : "", boot_info.cmdline);
+            boot_info.efi_system_table ? " (UEFI)" : "", boot_info.cmdline);
     if (boot_problem)
         pr_warn("Boot: %s.\n", boot_problem);
 }
@@ -178,7 +178,7 @@ void boot_main(void)
 {
     this_cpu_init(); /* exceptions can be reported from here on */
     cmdline_parse(boot_info.cmdline);
-    console_init(boot_info.cmdline);
+    console_init();
     print_banner();
     cpu_print();
     print_e820();

@@ -13,6 +13,7 @@
 #include <hv/printk.h>
 #include <hv/string.h>
 #include <hv/vcpu.h>
+#include <asm/acpi.h>
 #include <asm/pv.h>
 #include <xen/arch-x86/xen.h>
 
@@ -92,7 +93,7 @@ static void write_start_info(const struct dom0_image *im, const char *cmdline)
 {
     struct start_info *si = map_frame(dom0_va_mfn(im, im->start_info));
     struct dom0_vga_console_info *vga = (void *)(si + 1);
-    const char *extra = dom0_extra_cmdline();
+    int n;
 
     memset(si, 0, PAGE_SIZE);
     snprintf(si->magic, sizeof(si->magic), "xen-3.0-x86_64");
@@ -114,8 +115,10 @@ static void write_start_info(const struct dom0_image *im, const char *cmdline)
     vga->video_type = NO_VIDEO;
     si->console.dom0.info_off = sizeof(*si);
     si->console.dom0.info_size = sizeof(*vga);
-    snprintf((char *)si->cmd_line, sizeof(si->cmd_line), "%s%s%s", cmdline,
-             extra && *cmdline ? " " : "", extra ? extra : "");
+    n = snprintf((char *)si->cmd_line, sizeof(si->cmd_line), "%s", cmdline);
+    /* Below 1 MiB dom0 finds the ACPI tables by scanning, as on any BIOS machine. */
+    if (acpi.rsdp >= 0x100000 && n < (int)sizeof(si->cmd_line))
+        snprintf((char *)si->cmd_line + n, sizeof(si->cmd_line) - n, " acpi_rsdp=%#lx", acpi.rsdp);
     unmap_frame(si);
 }
 

@@ -7,53 +7,33 @@
 
 #define ACPI_MAX_CPUS    256
 #define ACPI_MAX_IOAPICS 16
-#define ACPI_MAX_MCFG    8
-
-struct acpi_gas { /* generic address structure, as tables hold it */
-    uint8_t space, width, offset, access;
-    uint64_t address;
-} __attribute__((packed));
-enum { GAS_MEMORY = 0, GAS_IO = 1, GAS_PCI = 2 };
 
 struct acpi_info {
-    uint64_t rsdp;    /* machine address; 0: only a copy is known, or nothing */
+    uint64_t rsdp;    /* machine address; 0: not found */
     unsigned nr_cpus; /* enabled processors, the boot CPU among them */
     struct {
         uint32_t apic_id, acpi_id;
     } cpu[ACPI_MAX_CPUS];
     unsigned nr_ioapics;
     struct {
-        uint32_t id, address, gsi_base;
+        uint32_t address, gsi_base;
     } ioapic[ACPI_MAX_IOAPICS];
     struct {
         uint32_t gsi;
         uint16_t flags; /* MPS INTI: polarity bits 0-1, trigger bits 2-3 */
     } isa_irq[16];      /* where the 16 old interrupts are wired */
-    bool has_8259;
 
-    bool has_fadt;
     uint16_t pm1a_control, pm1b_control, pm1a_event, pm1b_event, pm_timer;
     uint32_t smi_command;
     uint8_t acpi_enable;
-    bool has_reset;
-    struct acpi_gas reset_register;
+    uint16_t reset_port; /* 0: none */
     uint8_t reset_value;
     uint64_t dsdt;
-
-    uint64_t hpet; /* 0: none */
-    unsigned nr_mcfg;
-    struct {
-        uint64_t base;
-        uint16_t segment;
-        uint8_t first_bus, last_bus;
-    } mcfg[ACPI_MAX_MCFG];
 };
 extern struct acpi_info acpi;
 
 void acpi_init(void);
 /* The \_S5_ package of the DSDT: sleep types for PM1a and PM1b. False: not found. */
 bool acpi_find_s5(uint8_t *type_a, uint8_t *type_b);
-/* What dom0's command line needs to find ACPI (UEFI machines): "" or " acpi_rsdp=0x…". */
-const char *dom0_extra_cmdline(void);
 
 #endif

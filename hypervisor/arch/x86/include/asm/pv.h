@@ -131,12 +131,8 @@ void pv_destroy_gdt(struct vcpu *v);
 int pv_domain_init(struct domain *d);
 long pv_relinquish_memory(struct domain *d);
 void pv_domain_destroy(struct domain *d);
-/* What the machine has to add to dom0's command line (ACPI RSDP, …), or NULL. (machine) */
-const char *dom0_extra_cmdline(void);
 /* Build dom0 from boot modules: memory, tables, start_info, vCPU 0's registers. Prints what it does. pv/dom0_*.c */
 int dom0_build(struct domain *d);
-/* What the machine wants added to dom0's command line (acpi_rsdp=…), NULL: nothing. arch/x86/boot */
-const char *dom0_extra_cmdline(void);
 /* Fill a hypercall page (DOMCTL_hypercall_init, dom0's note). */
 void pv_hypercall_page_fill(void *page);
 
