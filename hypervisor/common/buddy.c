@@ -43,7 +43,7 @@ static void unlink_block(struct buddy *b, uint64_t n)
 
 void buddy_free(struct buddy *b, uint64_t first, unsigned order, uint64_t stamp)
 {
-    while (order < b->max_order) {
+    while (order < ORDER_MAX) {
         uint64_t other = first ^ (1UL << order);
         const struct frame *f;
 
@@ -66,9 +66,9 @@ uint64_t buddy_alloc(struct buddy *b, unsigned order, uint64_t *stamp)
     unsigned o = order;
     uint64_t n, s;
 
-    while (o <= b->max_order && !b->head[o])
+    while (o <= ORDER_MAX && !b->head[o])
         o++;
-    if (o > b->max_order)
+    if (o > ORDER_MAX)
         return 0;
     n = b->head[o];
     s = fr(n)->type;

@@ -15,10 +15,10 @@
 #include <asm/page.h>
 #include <asm/pv.h>
 
-#define CHUNK_ORDER 9
+#define CHUNK_ORDER 9u
 
 static spinlock_t heap_lock = SPINLOCK_INIT;
-static struct buddy pages = {.free_flag = FF_HEAP_FREE, .max_order = CHUNK_ORDER};
+static struct buddy pages = {.free_flag = FF_HEAP_FREE};
 static uint64_t nr_chunk_frames, nr_free;
 
 uint64_t heap_frames_free(void)
@@ -55,8 +55,7 @@ static bool grow(unsigned order)
     spin_lock(&heap_lock);
     for (uint64_t i = 0; i < 1UL << order; i++)
         FRAME_TABLE[m.m + i].flags |= FF_HEAP;
-    for (uint64_t i = 0; i < 1UL << order; i += 1UL << MIN(order, CHUNK_ORDER))
-        buddy_free(&pages, m.m + i, MIN(order, CHUNK_ORDER), 0);
+    buddy_free(&pages, m.m, order, 0);
     nr_chunk_frames += 1UL << order;
     nr_free += 1UL << order;
     spin_unlock(&heap_lock);
@@ -69,32 +68,10 @@ void heap_init(void)
         panic("no 2 MiB of contiguous free RAM for the hypervisor's heap");
 }
 
-/* More than a chunk: whole chunks that happen to be neighbours; taken directly, and kept. */
-static void *alloc_large(unsigned order)
-{
-    mfn_t m = alloc_frames(NULL, order, ALLOC_NO_SCRUB);
-    void *p = heap_mfn_to_virt(m);
-
-    if (mfn_eq(m, INVALID_MFN))
-        return NULL;
-    if (hv_map_range((uint64_t)p, m, 1UL << order, PTE_P | PTE_RW | PTE_NX)) {
-        free_frames(m, order);
-        return NULL;
-    }
-    for (uint64_t i = 0; i < 1UL << order; i++)
-        FRAME_TABLE[m.m + i].flags |= FF_HEAP;
-    spin_lock(&heap_lock);
-    nr_chunk_frames += 1UL << order;
-    spin_unlock(&heap_lock);
-    return memset(p, 0, PAGE_SIZE << order);
-}
-
 void *heap_alloc_pages(unsigned order)
 {
     uint64_t n, stamp = 0;
 
-    if (order > CHUNK_ORDER)
-        return alloc_large(order);
     for (;;) {
         spin_lock(&heap_lock);
         n = buddy_alloc(&pages, order, &stamp);
@@ -104,7 +81,7 @@ void *heap_alloc_pages(unsigned order)
         if (n)
             break;
         /* With fragmented RAM less than a chunk will do. */
-        if (!grow(CHUNK_ORDER) && !grow(order))
+        if (!grow(MAX(order, CHUNK_ORDER)) && !grow(order))
             return NULL;
     }
     /* Pages that were shared with a guest may be in its TLB still. */
@@ -122,11 +99,8 @@ void *heap_alloc_pages(unsigned order)
 
 static void put_pages(uint64_t first, unsigned order, uint64_t stamp)
 {
-    unsigned o = MIN(order, CHUNK_ORDER);
-
     spin_lock(&heap_lock);
-    for (uint64_t i = 0; i < 1UL << order; i += 1UL << o)
-        buddy_free(&pages, first + i, o, stamp);
+    buddy_free(&pages, first, order, stamp);
     nr_free += 1UL << order;
     spin_unlock(&heap_lock);
 }

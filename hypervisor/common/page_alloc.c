@@ -21,10 +21,7 @@ enum { ZONE_DMA32, ZONE_HIGH, NR_ZONES };
 #define DMA32_END (1UL << (32 - PAGE_SHIFT))
 
 static spinlock_t alloc_lock = SPINLOCK_INIT;
-static struct buddy zone[NR_ZONES] = {
-    {.free_flag = FF_FREE, .max_order = ORDER_MAX},
-    {.free_flag = FF_FREE, .max_order = ORDER_MAX},
-};
+static struct buddy zone[NR_ZONES] = {{.free_flag = FF_FREE}, {.free_flag = FF_FREE}};
 static uint64_t nr_free, nr_dirty, nr_total;
 static bool started;
 

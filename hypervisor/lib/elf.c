@@ -38,7 +38,7 @@ static bool in_file(const struct elf_kernel *k, uint64_t offset, uint64_t size)
     return offset <= k->size && size <= k->size - offset;
 }
 
-/* A number of 4 or 8 bytes; a string counts as 0. */
+/* A number of 4 or 8 bytes; anything else counts as 0. */
 static uint64_t note_number(const uint8_t *desc, uint32_t size)
 {
     uint64_t v = 0;
@@ -47,6 +47,24 @@ static uint64_t note_number(const uint8_t *desc, uint32_t size)
         memcpy(&v, desc, size);
     return v;
 }
+
+/* Notes that are a number and nothing else. */
+static const struct {
+    uint32_t type;
+    uint16_t offset; /* in struct elf_kernel */
+    const char *wrong;
+} number_notes[] = {
+    {XEN_ELFNOTE_ENTRY, offsetof(struct elf_kernel, entry),
+     "note ENTRY is not a number of 4 or 8 bytes"},
+    {XEN_ELFNOTE_HYPERCALL_PAGE, offsetof(struct elf_kernel, hypercall_page),
+     "note HYPERCALL_PAGE is not a number of 4 or 8 bytes"},
+    {XEN_ELFNOTE_VIRT_BASE, offsetof(struct elf_kernel, virt_base),
+     "note VIRT_BASE is not a number of 4 or 8 bytes"},
+    {XEN_ELFNOTE_PADDR_OFFSET, offsetof(struct elf_kernel, paddr_offset),
+     "note PADDR_OFFSET is not a number of 4 or 8 bytes"},
+    {XEN_ELFNOTE_INIT_P2M, offsetof(struct elf_kernel, init_p2m),
+     "note INIT_P2M is not a number of 4 or 8 bytes"},
+};
 
 /* What may be turned off in a feature string is prefixed with '!'. */
 static void parse_features(struct elf_kernel *k, const uint8_t *desc, uint32_t size)
@@ -67,34 +85,14 @@ static void parse_features(struct elf_kernel *k, const uint8_t *desc, uint32_t s
 static const char *parse_note(struct elf_kernel *k, uint32_t type, const uint8_t *desc,
                               uint32_t size)
 {
-    bool number = size == 4 || size == 8;
-
+    for (size_t i = 0; i < ARRAY_SIZE(number_notes); i++) {
+        if (number_notes[i].type != type)
+            continue;
+        if (size != 4 && size != 8)
+            return number_notes[i].wrong;
+        *(uint64_t *)((char *)k + number_notes[i].offset) = note_number(desc, size);
+    }
     switch (type) {
-    case XEN_ELFNOTE_ENTRY:
-        if (!number)
-            return "note ENTRY is not a number of 4 or 8 bytes";
-        k->entry = note_number(desc, size);
-        break;
-    case XEN_ELFNOTE_HYPERCALL_PAGE:
-        if (!number)
-            return "note HYPERCALL_PAGE is not a number of 4 or 8 bytes";
-        k->hypercall_page = note_number(desc, size);
-        break;
-    case XEN_ELFNOTE_VIRT_BASE:
-        if (!number)
-            return "note VIRT_BASE is not a number of 4 or 8 bytes";
-        k->virt_base = note_number(desc, size);
-        break;
-    case XEN_ELFNOTE_PADDR_OFFSET:
-        if (!number)
-            return "note PADDR_OFFSET is not a number of 4 or 8 bytes";
-        k->paddr_offset = note_number(desc, size);
-        break;
-    case XEN_ELFNOTE_INIT_P2M:
-        if (!number)
-            return "note INIT_P2M is not a number of 4 or 8 bytes";
-        k->init_p2m = note_number(desc, size);
-        break;
     case XEN_ELFNOTE_MOD_START_PFN:
         k->mod_start_pfn = note_number(desc, size) != 0;
         break;
@@ -118,15 +116,14 @@ static const char *parse_notes(struct elf_kernel *k, uint64_t offset, uint64_t s
     if (!in_file(k, offset, size))
         return "a note segment or section lies outside of the file";
     while (size >= sizeof(struct nhdr)) {
+        const uint8_t *name = k->file + offset + sizeof(struct nhdr);
+        uint64_t name_size, used;
         struct nhdr n;
-        uint64_t name_size, desc_size;
-        const uint8_t *name = k->file + offset + sizeof(n);
 
         memcpy(&n, k->file + offset, sizeof(n));
         name_size = ROUND_UP((uint64_t)n.namesz, 4);
-        desc_size = ROUND_UP((uint64_t)n.descsz, 4);
-        /* The padding of the last note may be missing. */
-        if (sizeof(n) + name_size + n.descsz > size)
+        used = sizeof(n) + name_size + n.descsz; /* the padding of the last note may be missing */
+        if (used > size)
             return "a note is longer than its segment or section";
         if (n.namesz == 4 && !memcmp(name, "Xen", 4)) {
             const char *err = parse_note(k, n.type, name + name_size, n.descsz);
@@ -135,10 +132,9 @@ static const char *parse_notes(struct elf_kernel *k, uint64_t offset, uint64_t s
                 return err;
             k->has_notes = true;
         }
-        if (sizeof(n) + name_size + desc_size >= size)
-            break;
-        offset += sizeof(n) + name_size + desc_size;
-        size -= sizeof(n) + name_size + desc_size;
+        used = MIN(ROUND_UP(used, 4), size);
+        offset += used;
+        size -= used;
     }
     return NULL;
 }
@@ -263,20 +259,4 @@ const char *elf_parse(const void *file, uint64_t size, struct elf_kernel *k)
     if (!err)
         err = parse_sections(k, &h);
     return err ? err : place(k);
-}
-
-const char *elf_guess_format(const void *file, uint64_t size)
-{
-    const uint8_t *b = file;
-
-    if (size > 0x206 && !memcmp(b + 0x202, "HdrS", 4))
-        return "bzImage";
-    if (size > 2 && b[0] == 0x1f && b[1] == 0x8b)
-        return "gzip";
-    if (size > 6 && !memcmp(b,
-                            "\xfd"
-                            "7zXZ",
-                            5))
-        return "xz";
-    return "unknown format";
 }

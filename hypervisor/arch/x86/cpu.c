@@ -47,17 +47,12 @@ static void detect_xsave(void)
     cpu_has.xsaveopt = cpuid_count(13, 1).eax & 1;
 }
 
-static void detect_brand(uint32_t max_extended)
+/* A leaf the CPU may not have: then all zeros. */
+static struct cpuid_regs leaf(uint32_t leaf)
 {
-    uint32_t *out = (uint32_t *)brand;
+    uint32_t max = cpuid_count(leaf & 0x80000000, 0).eax;
 
-    if (max_extended < 0x80000004)
-        return;
-    for (unsigned i = 0; i < 3; i++) {
-        struct cpuid_regs r = cpuid_count(0x80000002 + i, 0);
-
-        memcpy(out + 4 * i, &r, 16);
-    }
+    return leaf <= max ? cpuid_count(leaf, 0) : (struct cpuid_regs){0};
 }
 
 struct smap_patch {
@@ -80,21 +75,15 @@ static void patch_smap(void)
 
 void cpu_features_init(void)
 {
-    struct cpuid_regs v = cpuid_count(0, 0), l1 = cpuid_count(1, 0), l7 = {0}, e1 = {0}, e7 = {0},
-                      e8 = {0};
-    uint32_t max_extended = cpuid_count(0x80000000, 0).eax;
+    struct cpuid_regs v = leaf(0), l1 = leaf(1), l7 = leaf(7), e1 = leaf(0x80000001),
+                      e7 = leaf(0x80000007), e8 = leaf(0x80000008);
 
     cpu_has.max_leaf = v.eax;
-    if (v.eax >= 7)
-        l7 = cpuid_count(7, 0);
-    if (max_extended >= 0x80000001)
-        e1 = cpuid_count(0x80000001, 0);
-    if (max_extended >= 0x80000007)
-        e7 = cpuid_count(0x80000007, 0);
-    if (max_extended >= 0x80000008)
-        e8 = cpuid_count(0x80000008, 0);
-    detect_brand(max_extended);
+    for (unsigned i = 0; i < 3; i++) {
+        struct cpuid_regs r = leaf(0x80000002 + i);
 
+        memcpy(brand + 16 * i, &r, 16);
+    }
     cpu_has.amd = v.ebx == 0x68747541 || v.ebx == 0x6f677948; /* "Auth", "Hygo" */
     cpu_has.phys_bits = e8.eax & 0xff ? e8.eax & 0xff : 36;
     cpu_has.nx = e1.edx >> 20 & 1;
@@ -107,7 +96,7 @@ void cpu_features_init(void)
     cpu_has.tsc_deadline = l1.ecx >> 24 & 1;
     cpu_has.sysenter = l1.edx >> 11 & 1;
     cpu_has.invariant_tsc = e7.edx >> 8 & 1;
-    cpu_has.arat = v.eax >= 6 && (cpuid_count(6, 0).eax >> 2 & 1);
+    cpu_has.arat = leaf(6).eax >> 2 & 1;
     if (cpu_has.xsave)
         detect_xsave();
     if (!cpu_has.xsave_size)
@@ -128,29 +117,18 @@ void cpu_features_init(void)
 bool cpu_matches_boot(void)
 {
     const uint32_t osxsave = 1u << 27; /* follows CR4 */
-    struct cpuid_regs l1 = cpuid_count(1, 0), e1 = cpuid_count(0x80000001, 0), l7 = {0};
+    struct cpuid_regs l1 = leaf(1), e1 = leaf(0x80000001), l7 = leaf(7);
 
-    if (cpu_has.max_leaf >= 7)
-        l7 = cpuid_count(7, 0);
     return !(cpu_has.featureset[0] & ~l1.edx) && !(cpu_has.featureset[1] & ~(l1.ecx | osxsave)) &&
            !(cpu_has.featureset[2] & ~e1.edx) && !(cpu_has.featureset[5] & ~l7.ebx);
 }
 
 uint64_t cpu_cr4(void)
 {
-    uint64_t cr4 = 0x20 /* PAE */ | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE;
-
-    if (cpu_has.smep)
-        cr4 |= CR4_SMEP;
-    if (cpu_has.smap)
-        cr4 |= CR4_SMAP;
-    if (cpu_has.umip)
-        cr4 |= CR4_UMIP;
-    if (cpu_has.fsgsbase)
-        cr4 |= CR4_FSGSBASE;
-    if (cpu_has.xsave)
-        cr4 |= CR4_OSXSAVE;
-    return cr4;
+    return 0x20 /* PAE */ | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE |
+           (cpu_has.smep ? CR4_SMEP : 0) | (cpu_has.smap ? CR4_SMAP : 0) |
+           (cpu_has.umip ? CR4_UMIP : 0) | (cpu_has.fsgsbase ? CR4_FSGSBASE : 0) |
+           (cpu_has.xsave ? CR4_OSXSAVE : 0);
 }
 
 extern char entry_sysenter[];
@@ -181,23 +159,29 @@ void cpu_setup(void)
 
 void cpu_print(void)
 {
-    static const char *const name[] = {"NX",     "SMEP",         "SMAP",
-                                       "UMIP",   "FSGSBASE",     "XSAVE",
-                                       "x2APIC", "TSC-deadline", "invariant-TSC"};
-    const bool has[] = {cpu_has.nx,     cpu_has.smep,         cpu_has.smap,
-                        cpu_has.umip,   cpu_has.fsgsbase,     cpu_has.xsave,
-                        cpu_has.x2apic, cpu_has.tsc_deadline, cpu_has.invariant_tsc};
-    char list[160];
+    const struct {
+        const char *name;
+        bool has;
+    } list[] = {{"NX", cpu_has.nx},
+                {"SMEP", cpu_has.smep},
+                {"SMAP", cpu_has.smap},
+                {"UMIP", cpu_has.umip},
+                {"FSGSBASE", cpu_has.fsgsbase},
+                {"XSAVE", cpu_has.xsave},
+                {"x2APIC", cpu_has.x2apic},
+                {"TSC-deadline", cpu_has.tsc_deadline},
+                {"invariant-TSC", cpu_has.invariant_tsc}};
+    char text[160] = "";
     int n = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(name); i++)
-        if (has[i])
-            n += snprintf(list + n, sizeof(list) - n, " %s", name[i]);
-    pr_info("CPU: %s:%s\n", brand[0] ? brand : "x86-64", n ? list : " no extensions used");
+    for (size_t i = 0; i < ARRAY_SIZE(list); i++)
+        if (list[i].has)
+            n += snprintf(text + n, sizeof(text) - n, " %s", list[i].name);
+    pr_info("CPU: %s:%s\n", brand, text);
 }
 
-/* --- topology, for sysctl physinfo and cputopoinfo
- * -------------------------------------------------------------------- */
+/* --- topology, for sysctl physinfo and cputopoinfo --- */
+
 /* Bits of the APIC id that number threads in a core, and threads in a package. */
 static void topology_bits(unsigned *smt, unsigned *package)
 {

@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HYPERVISOR_platform_op: what dom0's kernel asks and orders about the physical machine. See
- * <xen/platform.h>. dom0 only (by the hypercall table). Sub-operations are a table; what is not in
- * it is -ENOSYS.
+ * <xen/platform.h>. dom0 only (by the hypercall table). Sub-operations are a table: those that
+ * Linux makes; what is not in it is -ENOSYS.
  */
-#include <hv/control.h>
 #include <hv/cpumask.h>
 #include <hv/hypercall.h>
 #include <hv/printk.h>
-#include <hv/sched.h>
-#include <hv/string.h>
 #include <hv/time.h>
-#include <asm/acpi.h>
 #include <asm/cpu.h>
-#include <asm/cpufeature.h>
-#include <asm/io.h>
 #include <asm/machine.h>
-#include <asm/msr.h>
 #include <asm/uaccess.h>
 #include <xen/platform.h>
 
@@ -82,66 +75,11 @@ static long op_cpuinfo(struct xen_platform_op *op)
     return 0;
 }
 
-static long op_cpu_version(struct xen_platform_op *op)
-{
-    struct xenpf_pcpu_version *p = &op->u.pcpu_version;
-    struct cpuid_regs v = cpuid_count(0, 0), l1 = cpuid_count(1, 0);
-    unsigned family = l1.eax >> 8 & 15, model = l1.eax >> 4 & 15;
-
-    p->max_present = nr_cpus - 1;
-    if (p->xen_cpuid >= nr_cpus) {
-        memset(p->vendor_id, 0, sizeof(p->vendor_id));
-        p->family = p->model = p->stepping = 0;
-        return 0;
-    }
-    if (family == 15)
-        family += l1.eax >> 20 & 0xff;
-    if (family == 6 || family >= 15)
-        model += (l1.eax >> 16 & 15) << 4;
-    memcpy(p->vendor_id, &v.ebx, 4);
-    memcpy(p->vendor_id + 4, &v.edx, 4);
-    memcpy(p->vendor_id + 8, &v.ecx, 4);
-    p->family = family;
-    p->model = model;
-    p->stepping = l1.eax & 15;
-    return 0;
-}
-
-/* Idle times; the bitmap comes back with the CPUs that exist. */
-static long op_getidletime(struct xen_platform_op *op)
-{
-    struct xenpf_getidletime *g = &op->u.getidletime;
-    uint8_t map[MAX_CPUS / 8] = {0};
-    unsigned n = MIN(g->cpumap_nr_cpus, (unsigned)MAX_CPUS), bytes = (n + 7) / 8;
-
-    if (copy_from_guest(map, (uint64_t)g->cpumap_bitmap.p, bytes))
-        return -EFAULT;
-    for (unsigned c = 0; c < n; c++) {
-        uint64_t idle = 0;
-
-        if (!(map[c / 8] >> c % 8 & 1))
-            continue;
-        if (c < nr_cpus)
-            idle = cpu_idle_time(c);
-        else
-            map[c / 8] &= (uint8_t) ~(1u << c % 8);
-        if (copy_to_guest((uint64_t)g->idletime.p + 8UL * c, &idle, sizeof(idle)))
-            return -EFAULT;
-    }
-    g->now = now();
-    return copy_to_guest((uint64_t)g->cpumap_bitmap.p, map, bytes) ? -EFAULT : 0;
-}
-
 /* Power states of CPUs: known to ACPI's interpreter only, so dom0 tells; we idle with HLT and take
  * note of nothing. */
 static long op_set_pminfo(struct xen_platform_op *op)
 {
     return op->u.set_pminfo.type <= XEN_PM_PDC ? 0 : -EINVAL;
-}
-
-static long op_change_freq(struct xen_platform_op *op)
-{
-    return -EOPNOTSUPP;
 }
 
 static long op_cpu_online(struct xen_platform_op *op)
@@ -164,11 +102,8 @@ static const struct platform_entry platform_table[] = {
     [XENPF_settime64] = {op_settime64, false},
     [XENPF_firmware_info] = {op_firmware_info, true},
     [XENPF_enter_acpi_sleep] = {op_enter_acpi_sleep, false},
-    [XENPF_change_freq] = {op_change_freq, false},
-    [XENPF_getidletime] = {op_getidletime, true},
     [XENPF_set_processor_pminfo] = {op_set_pminfo, false},
     [XENPF_get_cpuinfo] = {op_cpuinfo, true},
-    [XENPF_get_cpu_version] = {op_cpu_version, true},
     [XENPF_cpu_online] = {op_cpu_online, false},
     [XENPF_cpu_offline] = {op_cpu_offline, false},
 };

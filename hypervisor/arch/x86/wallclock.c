@@ -6,6 +6,7 @@
 #include <hv/domain.h>
 #include <hv/lock.h>
 #include <hv/printk.h>
+#include <hv/string.h>
 #include <hv/time.h>
 #include <asm/io.h>
 
@@ -19,27 +20,22 @@ static uint8_t cmos(uint8_t reg)
     return inb(0x71);
 }
 
+enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, FIELDS };
 struct date {
-    unsigned year, month, day, hour, minute, second;
+    uint8_t f[FIELDS];
 };
-
-static unsigned from_bcd(unsigned v)
-{
-    return (v & 15) + (v >> 4) * 10;
-}
 
 static struct date read_date(void)
 {
+    static const uint8_t reg[FIELDS] = {0, 2, 4, 7, 8, 9};
+    struct date d;
+
     /* Not while it counts (bit 7 of A); bounded, for machines without one. */
     for (unsigned i = 0; i < 100000 && (cmos(0x0a) & 0x80); i++)
         ;
-    return (struct date){cmos(9), cmos(8), cmos(7), cmos(4), cmos(2), cmos(0)};
-}
-
-static bool same(const struct date *a, const struct date *b)
-{
-    return a->second == b->second && a->minute == b->minute && a->hour == b->hour &&
-           a->day == b->day;
+    for (unsigned i = 0; i < FIELDS; i++)
+        d.f[i] = cmos(reg[i]);
+    return d;
 }
 
 /* Days from 1970-01-01 to a date of the Gregorian calendar, the year beginning in March so that
@@ -53,34 +49,30 @@ static uint64_t days_from_epoch(unsigned year, unsigned month, unsigned day)
 
 void wallclock_init(void)
 {
-    struct date d = read_date(), again;
-    bool pm = false;
+    struct date d = read_date(), again = read_date();
     uint8_t mode = cmos(0x0b);
+    bool pm;
 
-    for (unsigned i = 0; i < 4; i++) {
-        again = read_date();
-        if (same(&d, &again))
-            break;
+    for (unsigned i = 0; i < 4 && memcmp(&d, &again, sizeof(d)); i++) {
         d = again;
+        again = read_date();
     }
-    if (!(mode & 2)) { /* 12-hour clock */
-        pm = d.hour & 0x80;
-        d.hour &= 0x7f;
-    }
-    if (!(mode & 4))
-        d = (struct date){from_bcd(d.year), from_bcd(d.month),  from_bcd(d.day),
-                          from_bcd(d.hour), from_bcd(d.minute), from_bcd(d.second)};
+    pm = !(mode & 2) && (d.f[HOUR] & 0x80); /* 12-hour clock */
     if (!(mode & 2))
-        d.hour = d.hour % 12 + (pm ? 12 : 0);
-    if (d.month < 1 || d.month > 12 || d.day < 1 || d.day > 31) {
+        d.f[HOUR] &= 0x7f;
+    for (unsigned i = 0; i < FIELDS && !(mode & 4); i++)
+        d.f[i] = (d.f[i] & 15) + (d.f[i] >> 4) * 10; /* BCD */
+    if (!(mode & 2))
+        d.f[HOUR] = d.f[HOUR] % 12 + (pm ? 12 : 0);
+    if (d.f[MONTH] < 1 || d.f[MONTH] > 12 || d.f[DAY] < 1 || d.f[DAY] > 31) {
         pr_warn(
             "The CMOS clock has no valid date; the wall clock starts at 1970 until dom0 sets it\n");
         return;
     }
-    wc_sec = days_from_epoch(2000 + d.year, d.month, d.day) * 86400 + d.hour * 3600 +
-             d.minute * 60 + d.second - now() / 1000000000;
-    pr_info("Wall clock: 20%02u-%02u-%02u %02u:%02u:%02u UTC\n", d.year, d.month, d.day, d.hour,
-            d.minute, d.second);
+    wc_sec = days_from_epoch(2000 + d.f[YEAR], d.f[MONTH], d.f[DAY]) * 86400 + d.f[HOUR] * 3600 +
+             d.f[MINUTE] * 60 + d.f[SECOND] - now() / 1000000000;
+    pr_info("Wall clock: 20%02u-%02u-%02u %02u:%02u:%02u UTC\n", d.f[YEAR], d.f[MONTH], d.f[DAY],
+            d.f[HOUR], d.f[MINUTE], d.f[SECOND]);
 }
 
 void wallclock_write(struct domain *d)

@@ -35,7 +35,5 @@ struct elf_kernel {
 
 /* NULL, or what is wrong, for people: names the header or the note. */
 const char *elf_parse(const void *file, uint64_t size, struct elf_kernel *out);
-/* A name for what the file is when it is not an ELF: "bzImage", "gzip", "unknown format". */
-const char *elf_guess_format(const void *file, uint64_t size);
 
 #endif

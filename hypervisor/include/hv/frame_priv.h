@@ -58,7 +58,6 @@
 struct buddy {
     uint32_t head[ORDER_MAX + 1]; /* 0: none */
     uint16_t free_flag; /* FF_FREE or FF_HEAP_FREE: keeps neighbours of different kinds apart */
-    uint8_t max_order;
 };
 void buddy_free(struct buddy *b, uint64_t first, unsigned order, uint64_t stamp);
 /* The first frame of a block, 0: none. *stamp is raised to the block's. */

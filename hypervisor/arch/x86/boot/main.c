@@ -47,9 +47,8 @@ uint64_t boot_early(uint32_t magic, uint64_t info)
     return (uint64_t)(top + 1);
 }
 
-/* --- what is printed
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- what is printed --- */
+
 static void print_banner(void)
 {
     pr_info("Mullion %s: a thin hypervisor (Xen 4.17 PV interface)\n", MULLION_VERSION);
@@ -84,9 +83,8 @@ static void print_ready(void)
             frames_free() >> 8, frames_total() >> 8, heap_bytes_used() >> 10);
 }
 
-/* --- dom0
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- dom0 --- */
+
 /* Not a panic: the machine is well, what it was given is not. Say how to mend it and stop. */
 static __noreturn void refuse_to_start(const char *what, const char *how)
 {
@@ -99,58 +97,27 @@ static __noreturn void refuse_to_start(const char *what, const char *how)
     machine_halt();
 }
 
-static void check_modules(void)
-{
-    const struct boot_module *m = &boot_info.module[0];
-    const uint8_t *head;
-
-    if (!boot_info.nr_modules)
-        refuse_to_start(
-            "the boot loader gave no module",
-            "Give dom0's kernel (an ELF file) as the first module and its initrd as the second.");
-    head = m->size >= 0x400 ? map_firmware(m->start, 0x400) : NULL;
-    if (!head)
-        refuse_to_start("the first module is too short for a kernel",
-                        "Give dom0's kernel (an ELF file) as the first module.");
-    if (!memcmp(head, "\177ELF", 4))
-        return;
-    if (!memcmp(head + 0x202, "HdrS", 4))
-        refuse_to_start(
-            "the first module is a compressed Linux kernel (bzImage), not an ELF file",
-            "Unpack it once with:  mullion unpack-kernel vmlinuz vmlinux   and boot vmlinux.");
-    if (head[0] == 0x1f && head[1] == 0x8b)
-        refuse_to_start("the first module is compressed (gzip), not an ELF file",
-                        "Unpack it with gunzip and boot the result.");
-    refuse_to_start(
-        "the first module is not an ELF file",
-        "Give dom0's kernel (an ELF file) as the first module, its initrd as the second.");
-}
-
 static void start_dom0(void)
 {
     struct domain_config cfg = {.is_dom0 = true,
                                 .max_evtchn_port = UINT32_MAX,
                                 .max_grant_frames = 64,
                                 .max_maptrack_frames = 1024};
+    const char *how = "Too little memory: see dom0_mem= on the command line.", *what = NULL;
     struct domain *d;
-    int rc;
 
+    if (!boot_info.nr_modules)
+        refuse_to_start(
+            "the boot loader gave no module",
+            "Give dom0's kernel (an ELF file) as the first module and its initrd as the second.");
     cfg.max_vcpus =
         opt.dom0_max_vcpus && opt.dom0_max_vcpus < nr_cpus ? opt.dom0_max_vcpus : nr_cpus;
-    rc = domain_create(0, &cfg, &d);
-    if (!rc) {
-        dom0 = d;
-        rc = domain_make_vcpus(d, cfg.max_vcpus);
-    }
-    if (!rc)
-        rc = dom0_build(d);
-    if (rc) {
-        char what[64];
-
-        snprintf(what, sizeof(what), "building it failed with error %d", rc);
-        refuse_to_start(what, "The lines above say at which step. Too little memory: see dom0_mem= "
-                              "on the command line.");
-    }
+    if (domain_create(0, &cfg, &d) || domain_make_vcpus(d, cfg.max_vcpus))
+        refuse_to_start("out of hypervisor memory", how);
+    dom0 = d;
+    what = dom0_build(d, &how);
+    if (what)
+        refuse_to_start(what, how);
 }
 
 static void this_cpu_init(void)
@@ -197,7 +164,6 @@ void boot_main(void)
     current = boot_cpu.idle;
     smp_release();
     uart_irq_init();
-    check_modules();
     start_dom0();
     print_ready();
     domain_unpause(dom0);

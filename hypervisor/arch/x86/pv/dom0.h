@@ -28,7 +28,8 @@ struct dom0_image {
     uint64_t p2m_pfn, p2m_pages; /* frames of a P2M list placed by note INIT_P2M: list, then tables;
                                     0: it is in the mapped area */
     uint64_t p2m_list_pages;
-    uint64_t nr_pages; /* all of dom0's memory */
+    uint64_t used_pages; /* pfns that all this takes */
+    uint64_t nr_pages;   /* all of dom0's memory */
 
     struct run *runs;
     unsigned nr_runs, max_runs;

@@ -45,7 +45,7 @@ static uint64_t decide_pages(const struct dom0_image *im)
     return asked;
 }
 
-static const char *load_segments(const struct dom0_image *im)
+static void load_segments(const struct dom0_image *im)
 {
     for (unsigned i = 0; i < im->elf.nr_segments; i++) {
         const struct elf_segment *s = &im->elf.segment[i];
@@ -59,7 +59,6 @@ static const char *load_segments(const struct dom0_image *im)
         pv_hypercall_page_fill(p);
         unmap_frame(p);
     }
-    return NULL;
 }
 
 /* The P2M list, and the machine's view of it. */
@@ -186,51 +185,49 @@ static const char *build(struct dom0_image *im, const struct boot_module *kernel
     err = dom0_layout(im);
     if (!err)
         err = dom0_populate(im, initrd ? initrd->start : 0);
-    if (!err)
-        err = load_segments(im);
     if (err)
         return err;
+    load_segments(im);
     write_p2m(im);
     write_start_info(im, kernel->cmdline);
     err = dom0_make_tables(im);
     return err ? err : start_vcpu(im);
 }
 
-int dom0_build(struct domain *d)
+/* How to mend a first module that is no ELF file, by what it begins with. */
+static const char *advice(const char *file, uint64_t size)
+{
+    if (size >= 0x206 && !memcmp(file + 0x202, "HdrS", 4))
+        return "It is a compressed Linux kernel (bzImage). Unpack it once with:  mullion "
+               "unpack-kernel vmlinuz vmlinux   and boot vmlinux.";
+    if (size >= 2 && !memcmp(file, "\x1f\x8b", 2))
+        return "It is compressed (gzip). Unpack it with gunzip and boot the result.";
+    if (size >= 4 && !memcmp(file, "\177ELF", 4))
+        return "The lines above say at which step. Too little memory: see dom0_mem= on the command "
+               "line.";
+    return "Give dom0's kernel (an ELF file) as the first module, its initrd as the second.";
+}
+
+const char *dom0_build(struct domain *d, const char **how)
 {
     const struct boot_module *kernel = &boot_info.module[0];
     const struct boot_module *initrd = boot_info.nr_modules > 1 ? &boot_info.module[1] : NULL;
     struct dom0_image *im = hv_alloc(sizeof(*im));
     const char *err;
 
-    if (!boot_info.nr_modules) {
-        pr_err("dom0: there is no kernel: give an ELF kernel as the first module (QEMU: -initrd "
-               "\"vmlinux args,initrd\")\n");
-        return -EINVAL;
-    }
-    if (!im || hv_map_range(VA_MODULE, maddr_to_mfn(kernel->start), module_pages(kernel),
-                            PTE_P | PTE_NX)) {
-        pr_err("dom0: out of hypervisor memory\n");
-        return -ENOMEM;
-    }
+    if (!im ||
+        hv_map_range(VA_MODULE, maddr_to_mfn(kernel->start), module_pages(kernel), PTE_P | PTE_NX))
+        return "out of hypervisor memory";
     im->d = d;
     err = build(im, kernel, initrd);
     if (err) {
-        const char *format = elf_guess_format((const void *)VA_MODULE, kernel->size);
-
-        pr_err("dom0: cannot use the first module as its kernel: %s\n", err);
-        if (!strcmp(format, "bzImage"))
-            pr_err("dom0: it is a bzImage: unpack it first, with `mullion unpack-kernel vmlinuz "
-                   "vmlinux`\n");
-        else if (kernel->size >= 4 && memcmp((const void *)VA_MODULE, "\177ELF", 4))
-            pr_err("dom0: its format is %s; an ELF file is needed\n", format);
-    } else {
-        describe(im);
+        *how = advice((const char *)VA_MODULE, kernel->size);
+        return err;
     }
+    describe(im);
     hv_map_range(VA_MODULE, maddr_to_mfn(kernel->start), module_pages(kernel), 0);
-    if (!err)
-        frames_release_range(kernel->start, kernel->start + (module_pages(kernel) << PAGE_SHIFT));
+    frames_release_range(kernel->start, kernel->start + (module_pages(kernel) << PAGE_SHIFT));
     hv_free(im->runs);
     hv_free(im);
-    return err ? -EINVAL : 0;
+    return NULL;
 }

@@ -82,6 +82,7 @@ const char *dom0_layout(struct dom0_image *im)
         im->p2m_pages = im->p2m_list_pages + dom0_tables_for(im->p2m, end);
         used += im->p2m_pages;
     }
+    im->used_pages = used;
     if (used > im->nr_pages)
         return "dom0_mem is too small for the kernel, its initrd and its tables";
     return NULL;
@@ -148,25 +149,15 @@ static const char *give_initrd(struct dom0_image *im, uint64_t maddr)
 
 const char *dom0_populate(struct dom0_image *im, uint64_t initrd_maddr)
 {
-    uint64_t mapped = (im->v_end - im->v_start) >> PAGE_SHIFT, pfn = 0;
-    uint64_t first = im->initrd_pages ? im->initrd_pfn : mapped;
-    const char *err =
-        alloc_runs(im, pfn, MIN(first, mapped), 0); /* zeroed: .bss and tables are in it */
+    uint64_t pfn = im->initrd_pages ? im->initrd_pfn : 0;
+    const char *err = alloc_runs(im, 0, pfn, 0); /* zeroed: .bss and tables are in it */
 
-    pfn = MIN(first, mapped);
-    if (!err && im->initrd_pages) {
+    if (!err && im->initrd_pages)
         err = give_initrd(im, initrd_maddr);
-        pfn += im->initrd_pages;
-    }
-    if (!err && pfn < mapped) {
-        err = alloc_runs(im, pfn, mapped, 0);
-        pfn = mapped;
-    }
-    if (!err && im->p2m_pages) {
-        err = alloc_runs(im, pfn, pfn + im->p2m_pages, 0);
-        pfn += im->p2m_pages;
-    }
-    return err ? err : alloc_runs(im, pfn, im->nr_pages, ALLOC_NO_SCRUB);
+    pfn += im->initrd_pages;
+    if (!err)
+        err = alloc_runs(im, pfn, im->used_pages, 0);
+    return err ? err : alloc_runs(im, im->used_pages, im->nr_pages, ALLOC_NO_SCRUB);
 }
 
 mfn_t dom0_mfn(const struct dom0_image *im, uint64_t pfn)

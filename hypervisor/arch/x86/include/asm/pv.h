@@ -131,8 +131,11 @@ void pv_destroy_gdt(struct vcpu *v);
 int pv_domain_init(struct domain *d);
 long pv_relinquish_memory(struct domain *d);
 void pv_domain_destroy(struct domain *d);
-/* Build dom0 from boot modules: memory, tables, start_info, vCPU 0's registers. Prints what it does. pv/dom0_*.c */
-int dom0_build(struct domain *d);
+/*
+ * Build dom0 from the boot modules (there is one at least): memory, tables, start_info, vCPU 0's registers. Prints what it does.
+ * What is wrong, and *how to mend it, for people; NULL: done. pv/dom0_*.c
+ */
+const char *dom0_build(struct domain *d, const char **how);
 /* Fill a hypercall page (DOMCTL_hypercall_init, dom0's note). */
 void pv_hypercall_page_fill(void *page);
 
