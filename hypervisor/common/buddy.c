@@ -13,32 +13,40 @@ static struct frame *fr(uint64_t n)
     return &FRAME_TABLE[n];
 }
 
-static void link_block(struct buddy *b, uint64_t n, unsigned order, uint64_t stamp)
+void frame_list_push(uint32_t *head, uint64_t n)
+{
+    fr(n)->prev = 0;
+    fr(n)->next = *head;
+    if (*head)
+        fr(*head)->prev = n;
+    *head = n;
+}
+
+void frame_list_remove(uint32_t *head, uint64_t n)
 {
     struct frame *f = fr(n);
 
-    f->flags |= b->free_flag;
-    f->aux = order;
-    f->type = stamp;
-    f->prev = 0;
-    f->next = b->head[order];
+    if (f->prev)
+        fr(f->prev)->next = f->next;
+    else
+        *head = f->next;
     if (f->next)
-        fr(f->next)->prev = n;
-    b->head[order] = n;
+        fr(f->next)->prev = f->prev;
+    f->next = f->prev = 0;
+}
+
+static void link_block(struct buddy *b, uint64_t n, unsigned order, uint64_t stamp)
+{
+    fr(n)->flags |= b->free_flag;
+    fr(n)->aux = order;
+    fr(n)->type = stamp;
+    frame_list_push(&b->head[order], n);
 }
 
 static void unlink_block(struct buddy *b, uint64_t n)
 {
-    struct frame *f = fr(n);
-
-    f->flags &= ~b->free_flag;
-    if (f->prev)
-        fr(f->prev)->next = f->next;
-    else
-        b->head[f->aux] = f->next;
-    if (f->next)
-        fr(f->next)->prev = f->prev;
-    f->next = f->prev = 0;
+    fr(n)->flags &= ~b->free_flag;
+    frame_list_remove(&b->head[fr(n)->aux], n);
 }
 
 void buddy_free(struct buddy *b, uint64_t first, unsigned order, uint64_t stamp)

@@ -10,11 +10,7 @@
  */
 #include <hv/console.h>
 #include <hv/printk.h>
-#include <hv/uart.h>
-#include <hv/lock.h>
-#include <hv/domain.h>
 #include <hv/evtchn.h>
-#include <hv/hypercall.h>
 #include <asm/uaccess.h>
 #include <xen/sysctl.h>
 

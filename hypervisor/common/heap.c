@@ -9,11 +9,9 @@
  * heap_lock (a heap lock).
  */
 #include <hv/frame_priv.h>
-#include <hv/domain.h>
 #include <hv/string.h>
 #include <hv/printk.h>
 #include <asm/page.h>
-#include <asm/pv.h>
 
 #define CHUNK_ORDER 9u
 

@@ -33,30 +33,6 @@ static struct slab *slab_of(uint64_t n)
     return (struct slab *)(uintptr_t)&FRAME_TABLE[n].type;
 }
 
-static void list_push(unsigned shift, uint64_t n)
-{
-    struct frame *f = &FRAME_TABLE[n];
-
-    f->prev = 0;
-    f->next = partial[shift];
-    if (f->next)
-        FRAME_TABLE[f->next].prev = n;
-    partial[shift] = n;
-}
-
-static void list_remove(unsigned shift, uint64_t n)
-{
-    struct frame *f = &FRAME_TABLE[n];
-
-    if (f->prev)
-        FRAME_TABLE[f->prev].next = f->next;
-    else
-        partial[shift] = f->next;
-    if (f->next)
-        FRAME_TABLE[f->next].prev = f->prev;
-    f->next = f->prev = 0;
-}
-
 /* A page cut into objects of 1 << shift, not on the list yet. */
 static uint64_t new_slab(unsigned shift)
 {
@@ -83,7 +59,7 @@ static void *take_object(unsigned shift)
     s->free = *(uint16_t *)obj;
     s->in_use++;
     if (s->free == NO_OBJECT)
-        list_remove(shift, n);
+        frame_list_remove(&partial[shift], n);
     return obj;
 }
 
@@ -115,7 +91,7 @@ void *hv_alloc(size_t size)
         if (!n)
             return NULL;
         spin_lock(&slab_lock);
-        list_push(shift, n);
+        frame_list_push(&partial[shift], n);
     }
     obj = take_object(shift);
     spin_unlock(&slab_lock);
@@ -140,12 +116,12 @@ void hv_free(void *p)
     s = slab_of(n);
     spin_lock(&slab_lock);
     if (s->free == NO_OBJECT)
-        list_push(s->shift, n);
+        frame_list_push(&partial[s->shift], n);
     *(uint16_t *)p = s->free;
     s->free = (uintptr_t)p % PAGE_SIZE;
     empty = !--s->in_use;
     if (empty) {
-        list_remove(s->shift, n);
+        frame_list_remove(&partial[s->shift], n);
         f->flags &= ~FF_SLAB;
         f->type = 0;
     }

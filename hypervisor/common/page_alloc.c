@@ -57,7 +57,7 @@ static struct buddy *zone_of(uint64_t n)
     return &zone[n < DMA32_END ? ZONE_DMA32 : ZONE_HIGH];
 }
 
-/* Largest aligned blocks first: a gigabyte of RAM is one insertion. */
+/* RAM that nobody used yet, FF_DIRTY. Largest aligned blocks first: a gigabyte is one insertion. */
 void page_alloc_add(uint64_t first, uint64_t end)
 {
     spin_lock(&alloc_lock);
@@ -66,8 +66,7 @@ void page_alloc_add(uint64_t first, uint64_t end)
 
         while (order < ORDER_MAX && !(first & (1UL << order)) && first + (2UL << order) <= end)
             order++;
-        for (uint64_t i = 0; i < 1UL << order; i++)
-            nr_dirty += !!(FRAME_TABLE[first + i].flags & FF_DIRTY);
+        nr_dirty += 1UL << order;
         buddy_free(zone_of(first), first, order, 0);
         nr_free += 1UL << order;
         first += 1UL << order;

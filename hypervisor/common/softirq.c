@@ -8,23 +8,13 @@
  * atomic.
  */
 #include <hv/softirq.h>
-#include <hv/hypercall.h>
 #include <hv/sched.h>
-#include <hv/timer.h>
-#include <asm/cpu.h>
 
 typedef void softirq_fn(void);
-
-/* SOFTIRQ_TLB only makes the CPU pass through its exit path; the flush itself is done by the
- * interrupt. */
-static void nothing(void)
-{
-}
 
 static softirq_fn *const handlers[SOFTIRQ_COUNT] = {
     [SOFTIRQ_TIMER] = timer_softirq,
     [SOFTIRQ_SCHEDULE] = schedule,
-    [SOFTIRQ_TLB] = nothing,
 };
 
 void softirq_raise(enum softirq s)

@@ -7,7 +7,6 @@
 #include <hv/cmdline.h>
 #include <hv/printk.h>
 #include <asm/apic.h>
-#include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/io.h>
 #include <asm/msr.h>
@@ -39,9 +38,6 @@ enum apic_reg {
 #define LVT_NMI      (4u << 8)
 #define LVT_DEADLINE (2u << 17)
 #define ICR_BUSY     (1u << 12)
-#define ICR_NMI      (4u << 8)
-#define ICR_INIT     (5u << 8)
-#define ICR_STARTUP  (6u << 8)
 #define ICR_ASSERT   (1u << 14)
 
 static bool x2apic;
@@ -108,8 +104,9 @@ void apic_cpu_init(void)
         apic_eoi();
 }
 
-static void send_icr(uint32_t to, uint32_t icr)
+void apic_send(uint32_t to, uint32_t command)
 {
+    uint32_t icr = ICR_ASSERT | command;
     unsigned long flags;
 
     if (x2apic) {
@@ -124,26 +121,6 @@ static void send_icr(uint32_t to, uint32_t icr)
     apic_write(APIC_ICR_HIGH, to << 24);
     apic_write(APIC_ICR, icr);
     irq_restore(flags);
-}
-
-void apic_send_ipi(uint32_t to, unsigned vector)
-{
-    send_icr(to, ICR_ASSERT | vector);
-}
-
-void apic_send_nmi(uint32_t to)
-{
-    send_icr(to, ICR_ASSERT | ICR_NMI);
-}
-
-void apic_send_init(uint32_t to)
-{
-    send_icr(to, ICR_ASSERT | ICR_INIT);
-}
-
-void apic_send_startup(uint32_t to, unsigned page)
-{
-    send_icr(to, ICR_ASSERT | ICR_STARTUP | page);
 }
 
 void apic_timer_mode(bool tsc_deadline)

@@ -6,13 +6,10 @@
  * Invariant: cpu_has is the boot CPU's; a further CPU that lacks something of it does not come up
  * (smp.c checks).
  */
-#include <hv/boot_info.h>
 #include <hv/control.h>
-#include <hv/cpumask.h>
 #include <hv/printk.h>
 #include <hv/string.h>
 #include <hv/time.h>
-#include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/entry_offsets.h>
 #include <asm/hv_paging.h>

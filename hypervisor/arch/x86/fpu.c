@@ -13,7 +13,6 @@
 #include <hv/vcpu.h>
 #include <asm/cpu.h>
 #include <asm/cpufeature.h>
-#include <asm/fpu.h>
 #include <asm/msr.h>
 #include <asm/pv.h>
 

@@ -10,12 +10,8 @@
  * one CPU; read-only after.
  */
 #include <hv/boot_info.h>
-#include <hv/frame_priv.h>
-#include <hv/domain.h>
 #include <hv/printk.h>
 #include <hv/string.h>
-#include <asm/page.h>
-#include <asm/pv.h>
 #include <asm/pv_mm.h>
 
 #define LOW_END       (1UL << 20)
@@ -171,36 +167,38 @@ static void show_m2p(void)
     }
 }
 
+/* The frames of entry i that are ours to use: whole ones of RAM, above the first megabyte. */
+static bool ram_frames(unsigned i, uint64_t *first, uint64_t *end)
+{
+    const struct e820_entry *e = &boot_info.e820[i];
+
+    *first = MAX(ROUND_UP(e->addr, PAGE_SIZE), LOW_END) >> PAGE_SHIFT;
+    *end = MIN((e->addr + e->size) >> PAGE_SHIFT, FRAMES_MAX);
+    return e->type == E820_RAM && *first < *end;
+}
+
 void frames_init(void)
 {
     const struct boot_info *b = &boot_info;
-    uint64_t total = 0;
+    uint64_t total = 0, first, end;
 
     for (unsigned i = 0; i < b->nr_e820; i++) {
-        const struct e820_entry *e = &b->e820[i];
-        uint64_t start = MAX(ROUND_UP(e->addr, PAGE_SIZE), LOW_END);
-        uint64_t end = MIN((e->addr + e->size) & PAGE_MASK, FRAMES_MAX << PAGE_SHIFT);
-
-        if (e->type != E820_RAM || start >= end)
+        if (!ram_frames(i, &first, &end))
             continue;
-        add_range(start, end);
-        total += (end - start) >> PAGE_SHIFT;
-        max_frame = MAX(max_frame, end >> PAGE_SHIFT);
+        add_range(first << PAGE_SHIFT, end << PAGE_SHIFT);
+        total += end - first;
+        max_frame = MAX(max_frame, end);
     }
     reserve(b->image_start, b->image_end);
     for (unsigned i = 0; i < b->nr_modules; i++)
         reserve(b->module[i].start, b->module[i].start + b->module[i].size);
 
     for (unsigned i = 0; i < b->nr_e820; i++) {
-        const struct e820_entry *e = &b->e820[i];
-        uint64_t start = MAX(ROUND_UP(e->addr, PAGE_SIZE), LOW_END);
-        uint64_t end = MIN((e->addr + e->size) & PAGE_MASK, FRAMES_MAX << PAGE_SHIFT);
-
-        if (e->type != E820_RAM || start >= end)
+        if (!ram_frames(i, &first, &end))
             continue;
-        make_frame_table(start >> PAGE_SHIFT, end >> PAGE_SHIFT);
-        make_m2p(start >> PAGE_SHIFT, end >> PAGE_SHIFT);
-        for (uint64_t n = start >> PAGE_SHIFT; n < end >> PAGE_SHIFT; n++)
+        make_frame_table(first, end);
+        make_m2p(first, end);
+        for (uint64_t n = first; n < end; n++)
             FRAME_TABLE[n].flags = FF_RAM | FF_DIRTY;
     }
     show_m2p();

@@ -6,9 +6,7 @@
  * Invariant: every descriptor of ours has its accessed bit set, so the CPU never writes to them
  * (but the TSS's busy bit).
  */
-#include <hv/string.h>
 #include <asm/cpufeature.h>
-#include <asm/cpu.h>
 #include <asm/entry_offsets.h>
 #include <asm/hv_paging.h>
 

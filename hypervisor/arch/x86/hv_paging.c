@@ -9,8 +9,6 @@
  * tables and the two windows through which tables outside the image are reached.
  */
 #include <hv/boot_info.h>
-#include <hv/frame.h>
-#include <hv/lock.h>
 #include <hv/printk.h>
 #include <hv/string.h>
 #include <hv/vcpu.h>
@@ -51,6 +49,11 @@ void hv_fill_guest_l4(uint64_t *l4)
     memcpy(l4 + SLOT_FIRST, root + SLOT_FIRST, SLOTS * sizeof(*l4));
 }
 
+static uint64_t no_nx(uint64_t flags)
+{
+    return cpu_has.nx ? flags : flags & ~HPTE_NX;
+}
+
 void *hv_boot_page(void)
 {
     if (pool_used < POOL_PAGES)
@@ -85,19 +88,12 @@ static uint64_t *table_reach(uint64_t maddr, unsigned w)
 /* The table below entry e, made if it is not there. NULL: no memory, or a large page is there. */
 static uint64_t *table_below(uint64_t *e, unsigned w, uint64_t user)
 {
-    uint64_t maddr;
     bool fresh = !(*e & HPTE_P);
+    uint64_t maddr = fresh ? table_alloc() : *e & HPTE_ADDR, *t;
 
-    if (*e & HPTE_PS)
+    if ((*e & HPTE_PS) || maddr == ~0UL)
         return NULL;
-    if (fresh) {
-        maddr = table_alloc();
-        if (maddr == ~0UL)
-            return NULL;
-    } else {
-        maddr = *e & HPTE_ADDR;
-    }
-    uint64_t *t = table_reach(maddr, w);
+    t = table_reach(maddr, w);
     if (fresh) {
         memset(t, 0, PAGE_SIZE);
         __atomic_store_n(e, maddr | HPTE_P | HPTE_W | HPTE_A | user, __ATOMIC_RELEASE);
@@ -141,8 +137,7 @@ int hv_map_range(uint64_t va, mfn_t first, uint64_t nr_frames, uint64_t pte_flag
 
     if (slot < SLOT_FIRST || slot >= SLOT_FIRST + SLOTS || !(root[slot] & HPTE_P))
         return -EINVAL;
-    if (pte_flags && !cpu_has.nx)
-        pte_flags &= ~HPTE_NX;
+    pte_flags = no_nx(pte_flags);
     while (nr_frames) {
         uint64_t done;
 
@@ -189,9 +184,8 @@ void *map_firmware(uint64_t maddr, size_t size)
     return map_window(maddr, size, HPTE_RO);
 }
 
-/* --- per-CPU regions
- * --------------------------------------------------------------------------------------------------
- */
+/* --- per-CPU regions --- */
+
 uint64_t *percpu_l1(unsigned cpu)
 {
     return percpu_l1s[cpu];
@@ -212,33 +206,27 @@ uint64_t hv_page_maddr(const void *p)
     return (uint64_t)p >= VA_HEAP ? mfn_to_maddr(virt_to_mfn(p)) : image_va_to_maddr(p);
 }
 
-static uint64_t no_nx(uint64_t flags)
+static void slot_set(unsigned page, uint64_t e)
 {
-    return cpu_has.nx ? flags : flags & ~HPTE_NX;
+    unsigned cpu = this_cpu_id();
+
+    if (percpu_l1s[cpu][page] == e)
+        return;
+    WRITE_ONCE(percpu_l1s[cpu][page], e);
+    invlpg((void *)percpu_va(cpu, page));
 }
 
 void gdt_slot_set(unsigned i, mfn_t f)
 {
-    unsigned cpu = this_cpu_id();
-    uint64_t e = mfn_eq(f, INVALID_MFN) ? image_va_to_maddr(zero_page) | no_nx(HPTE_RO)
-                                        : mfn_to_maddr(f) | no_nx(HPTE_RW);
-
-    if (percpu_l1s[cpu][PERCPU_GDT_PAGE + i] == e)
-        return;
-    WRITE_ONCE(percpu_l1s[cpu][PERCPU_GDT_PAGE + i], e);
-    invlpg((void *)percpu_va(cpu, PERCPU_GDT_PAGE + i));
+    slot_set(PERCPU_GDT_PAGE + i, mfn_eq(f, INVALID_MFN)
+                                      ? image_va_to_maddr(zero_page) | no_nx(HPTE_RO)
+                                      : mfn_to_maddr(f) | no_nx(HPTE_RW));
 }
 
 /* An LDT page that is not there stays not present: the fault is how it gets mapped. */
 void ldt_slot_set(unsigned i, mfn_t f)
 {
-    unsigned cpu = this_cpu_id();
-    uint64_t e = mfn_eq(f, INVALID_MFN) ? 0 : mfn_to_maddr(f) | no_nx(HPTE_RW);
-
-    if (percpu_l1s[cpu][PERCPU_LDT_PAGE + i] == e)
-        return;
-    WRITE_ONCE(percpu_l1s[cpu][PERCPU_LDT_PAGE + i], e);
-    invlpg((void *)percpu_va(cpu, PERCPU_LDT_PAGE + i));
+    slot_set(PERCPU_LDT_PAGE + i, mfn_eq(f, INVALID_MFN) ? 0 : mfn_to_maddr(f) | no_nx(HPTE_RW));
 }
 
 void *vcpu_info_window(mfn_t f)
@@ -278,9 +266,8 @@ int hv_paging_cpu_init(unsigned cpu)
     return 0;
 }
 
-/* --- boot
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- boot --- */
+
 static void map_image_part(const char *start, const char *end, uint64_t flags)
 {
     for (const char *p = start; p < end; p += PAGE_SIZE)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The interrupt descriptor table: one for all CPUs. Every gate is an interrupt gate (entered with
  * interrupts off). */
-#include <hv/types.h>
 #include <asm/entry_offsets.h>
 #include <asm/traps.h>
 

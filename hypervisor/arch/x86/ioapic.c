@@ -4,7 +4,6 @@
  * lines are wired. Lock: irq_lock (irq.c) around everything after boot: the select register is
  * shared state.
  */
-#include <hv/errno.h>
 #include <hv/printk.h>
 #include <asm/acpi.h>
 #include <asm/io.h>

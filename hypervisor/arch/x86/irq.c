@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Device interrupts: vectors, and the PIRQs by which dom0 knows them.
+ * Interrupts: where each vector goes; devices' vectors, and the PIRQs by which dom0 knows them.
  *
  * A PIRQ is dom0's number of an interrupt: GSI n is PIRQ n; MSIs have the numbers above the last
  * GSI. Vectors mean the same on every CPU. Acknowledging: an edge or an MSI at once (the device's
@@ -9,15 +9,16 @@
  * vector_irq[v] == d iff d->vector == v; a descriptor with a port is bound and belongs to dom0.
  * Lock: irq_lock (irqsave, level 9). Never held while an event is sent.
  */
-#include <hv/domain.h>
 #include <hv/evtchn.h>
 #include <hv/frame.h>
 #include <hv/printk.h>
+#include <hv/softirq.h>
 #include <asm/acpi.h>
 #include <asm/apic.h>
-#include <asm/cpu.h>
 #include <asm/io.h>
 #include <asm/irq.h>
+#include <asm/smp.h>
+#include <asm/traps.h>
 
 struct irq_desc {
     enum { IRQ_UNUSED, IRQ_GSI, IRQ_MSI } kind;
@@ -116,7 +117,7 @@ int irq_own(unsigned isa_irq, void (*handler)(void))
 
 /* --- an interrupt arrives --- */
 
-void irq_handle(unsigned vector)
+static void device_interrupt(unsigned vector)
 {
     unsigned long flags = spin_lock_irqsave(&irq_lock);
     struct irq_desc *d = vector_irq[vector];
@@ -133,6 +134,26 @@ void irq_handle(unsigned vector)
         own();
     else if (to_dom0 && dom0)
         send_guest_pirq(dom0, d - descs);
+}
+
+/* Called by entry.S, interrupts off. */
+void handle_interrupt(struct cpu_user_regs *regs)
+{
+    unsigned vector = regs->entry_vector;
+
+    if (vector >= FIRST_DEVICE_VECTOR && vector <= LAST_DEVICE_VECTOR) {
+        device_interrupt(vector);
+        return;
+    }
+    if (vector == VECTOR_SPURIOUS)
+        return; /* not in service: it gets no EOI */
+    apic_eoi();
+    if (vector == VECTOR_TIMER)
+        softirq_raise(SOFTIRQ_TIMER);
+    else if (vector == VECTOR_CALL || vector == VECTOR_TLB)
+        smp_ipi(vector);
+    /* VECTOR_EVENT: its softirq bits are looked at on the way out. VECTOR_APIC_ERROR: no more than
+     * this */
 }
 
 /* --- PIRQs: binding to event channels (hv/irq.h) --- */
@@ -215,12 +236,6 @@ void pirq_set_affinity(struct domain *dom, unsigned pirq, unsigned cpu)
             program(d);
     }
     spin_unlock_irqrestore(&irq_lock, flags);
-}
-
-void pirqs_release(struct domain *dom)
-{
-    for (unsigned p = 0; dom->is_dom0 && p < nr_pirqs(); p++)
-        pirq_unbind(dom, p);
 }
 
 /* --- PIRQs: mapping (physdev.c) --- */

@@ -4,9 +4,7 @@
 #include <hv/control.h>
 #include <hv/printk.h>
 #include <asm/acpi.h>
-#include <asm/cpu.h>
 #include <asm/io.h>
-#include <asm/machine.h>
 #include <asm/pv.h>
 #include <asm/traps.h>
 

@@ -11,22 +11,15 @@
 #include <asm/map_slots.h>
 #include <asm/page.h>
 
-static struct map_slots *make_slots(struct cpu *c)
+int map_slots_init(struct cpu *c)
 {
     struct map_slots *s = c->maps = hv_boot_page();
 
-    if (!s) /* a CPU's first mapping, while it is brought up */
-        panic("no memory for the map_frame slots of CPU %u", c->id);
+    if (!s)
+        return -ENOMEM;
     s->pte = map_slot_ptes(c->id);
     s->va = map_slot_va(c->id);
-    return s;
-}
-
-static struct map_slots *my_slots(void)
-{
-    struct cpu *c = this_cpu();
-
-    return likely(c->maps) ? c->maps : make_slots(c);
+    return 0;
 }
 
 static void invalidate(const struct map_slots *s, unsigned i)
@@ -55,7 +48,7 @@ static unsigned fill_slot(struct map_slots *s, mfn_t f)
 
 void *map_frame(mfn_t f)
 {
-    struct map_slots *s = my_slots();
+    struct map_slots *s = this_cpu()->maps;
     unsigned i = s->hint[f.m % MAP_SLOTS];
 
     if (unlikely(s->frame[i] != f.m))
@@ -73,14 +66,14 @@ void unmap_frame(const void *p)
 
 void *frame_peek_slow(mfn_t f)
 {
-    struct map_slots *s = my_slots();
+    struct map_slots *s = this_cpu()->maps;
 
     return s->va + fill_slot(s, f) * PAGE_SIZE;
 }
 
 void maps_flush(void)
 {
-    struct map_slots *s = my_slots();
+    struct map_slots *s = this_cpu()->maps;
 
     for (uint64_t todo = s->live; todo; todo &= todo - 1) {
         unsigned i = (unsigned)__builtin_ctzl(todo);

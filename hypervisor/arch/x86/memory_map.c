@@ -6,9 +6,7 @@
  */
 #include <hv/boot_info.h>
 #include <hv/memory_op.h>
-#include <hv/domain.h>
 #include <hv/string.h>
-#include <hv/vcpu.h>
 #include <asm/pv_mm.h>
 
 #define MAP_MAX          128

@@ -8,7 +8,6 @@
  * may map them read-only only (msix_table_page): whoever writes the address can send any vector to
  * any CPU. Lock: irq_lock for programming; table_lock for the list, which only grows.
  */
-#include <hv/lock.h>
 #include <asm/irq.h>
 #include <asm/msr.h>
 #include <asm/pci.h>

@@ -6,10 +6,8 @@
  * One table: sub-operation → size of its argument, whether only dom0 may, whether the argument goes
  * back. The dispatcher copies the argument in once and out once; a handler sees only the copy.
  */
-#include <hv/hypercall.h>
 #include <hv/string.h>
 #include <hv/vcpu.h>
-#include <asm/cpu.h>
 #include <asm/irq.h>
 #include <asm/pci.h>
 #include <asm/uaccess.h>

@@ -4,12 +4,12 @@
  * <xen/platform.h>. dom0 only (by the hypercall table). Sub-operations are a table: those that
  * Linux makes; what is not in it is -ENOSYS.
  */
+#include <hv/control.h>
 #include <hv/cpumask.h>
 #include <hv/hypercall.h>
 #include <hv/printk.h>
 #include <hv/time.h>
 #include <asm/cpu.h>
-#include <asm/machine.h>
 #include <asm/uaccess.h>
 #include <xen/platform.h>
 

@@ -26,8 +26,7 @@
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
 #include <asm/smp.h>
-#include <asm/time.h>
-#include <asm/tlb.h>
+#include <asm/pv.h>
 #include <asm/traps.h>
 #include "boot/boot.h"
 
@@ -54,7 +53,7 @@ void machine_stop_others(void)
         return;
     for (unsigned c = 0; c < nr_cpus; c++)
         if (c != self && cpu_data[c])
-            apic_send_nmi(cpu_data[c]->apic_id);
+            apic_send(cpu_data[c]->apic_id, APIC_NMI);
 }
 
 /* --- starting
@@ -99,7 +98,7 @@ static bool alloc_cpu(unsigned id, unsigned index)
     c->id = id;
     c->apic_id = acpi.cpu[index].apic_id;
     c->acpi_id = acpi.cpu[index].acpi_id;
-    if (hv_paging_cpu_init(id) || gdt_cpu_init(id, c))
+    if (hv_paging_cpu_init(id) || gdt_cpu_init(id, c) || map_slots_init(c))
         return false;
     cpu_data[id] = c;
     return true;
@@ -111,8 +110,9 @@ static void wait_until(uint64_t deadline, unsigned id)
         cpu_relax();
 }
 
-/* INIT, start-up, start-up (Intel SDM 3A 9.4.4): waits are the specification's, cut short when the
- * CPU answers. */
+/* INIT, start-up, start-up (Intel SDM 3A 9.4.4). The 10 ms after INIT were for CPUs with a local
+ * APIC of their own chip; none with long mode needs them. The other waits end when the CPU answers.
+ */
 static bool start_cpu(unsigned id, unsigned page)
 {
     uint32_t to = cpu_data[id]->apic_id;
@@ -120,10 +120,9 @@ static bool start_cpu(unsigned id, unsigned page)
 
     ap_stack = percpu_va(id, PERCPU_STACK_PAGE + PERCPU_STACK_PAGES);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    apic_send_init(to);
-    wait_until(now() + 10000000, id);
+    apic_send(to, APIC_INIT);
     for (unsigned n = 0; n < 2 && ap_alive != id; n++) {
-        apic_send_startup(to, page);
+        apic_send(to, APIC_STARTUP | page);
         wait_until(now() + (n ? 1000000000UL : 200000UL), id);
     }
     if (ap_alive != id)
@@ -211,7 +210,7 @@ void smp_release(void)
  */
 void smp_send_event_check(unsigned cpu)
 {
-    apic_send_ipi(cpu_data[cpu]->apic_id, VECTOR_EVENT);
+    apic_send(cpu_data[cpu]->apic_id, VECTOR_EVENT);
 }
 
 static spinlock_t call_lock = SPINLOCK_INIT;
@@ -233,7 +232,7 @@ void smp_call(const void *cpumask_t_ptr, void (*fn)(void *), void *data)
     call.data = data;
     call.waiting = set;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    for_each_cpu_in(c, &set) apic_send_ipi(cpu_data[c]->apic_id, VECTOR_CALL);
+    for_each_cpu_in(c, &set) apic_send(cpu_data[c]->apic_id, VECTOR_CALL);
     while (!cpumask_empty(&call.waiting))
         cpu_relax();
     spin_unlock(&call_lock);

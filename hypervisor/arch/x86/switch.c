@@ -16,10 +16,8 @@
 #include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/entry_offsets.h>
-#include <asm/fpu.h>
 #include <asm/msr.h>
 #include <asm/pv.h>
-#include <asm/tlb.h>
 
 static bool is_idle(const struct vcpu *v)
 {

@@ -22,7 +22,7 @@
 #include <asm/io.h>
 #include <asm/msr.h>
 #include <asm/pv.h>
-#include <asm/time.h>
+#include <asm/smp.h>
 #include <asm/uaccess.h>
 #include "boot/boot.h"
 

@@ -17,7 +17,6 @@
 #include <asm/cpu.h>
 #include <asm/msr.h>
 #include <asm/pv.h>
-#include <asm/tlb.h>
 
 struct tlb_state {
     _Atomic uint64_t requested, served;
@@ -107,7 +106,7 @@ static void flush_others(cpumask_t *cpus)
     for_each_cpu_in(c, cpus)
     {
         wait_for[c] = __atomic_add_fetch(&state[c].requested, 1, __ATOMIC_SEQ_CST);
-        apic_send_ipi(cpu_data[c]->apic_id, VECTOR_TLB);
+        apic_send(cpu_data[c]->apic_id, VECTOR_TLB);
     }
     for_each_cpu_in(c, cpus)
     {

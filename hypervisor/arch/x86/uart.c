@@ -3,7 +3,7 @@
  * 16550 serial port: polled output (a line of the log must be out before the machine stops), input
  * by interrupt. Lock: output under the console lock; input only in the port's own interrupt.
  */
-#include <hv/uart.h>
+#include <hv/console.h>
 #include <hv/cmdline.h>
 #include <hv/printk.h>
 #include <asm/cpu.h>

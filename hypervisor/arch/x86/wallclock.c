@@ -4,7 +4,6 @@
  * 0. Guests add their own system time. Lock: wc_lock.
  */
 #include <hv/domain.h>
-#include <hv/lock.h>
 #include <hv/printk.h>
 #include <hv/string.h>
 #include <hv/time.h>

@@ -53,6 +53,10 @@
 
 #define ORDER_MAX 18
 
+/* Lists through next and prev (frame numbers; 0: none), with the caller's lock. */
+void frame_list_push(uint32_t *head, uint64_t n);
+void frame_list_remove(uint32_t *head, uint64_t n);
+
 /* A set of free blocks of 2^order frames, aligned to their size; heads are linked through the
  * descriptors. */
 struct buddy {

@@ -16,7 +16,6 @@ int pirq_bind(struct vcpu *v, unsigned pirq, bool will_share);
 void pirq_unbind(struct domain *d, unsigned pirq);
 void pirq_eoi(struct domain *d, unsigned pirq);     /* PHYSDEVOP_eoi, and unmask of the port */
 void pirq_set_affinity(struct domain *d, unsigned pirq, unsigned cpu); /* follow the vCPU the port is bound to */
-void pirqs_release(struct domain *d);
 unsigned nr_pirqs(void);
 
 #endif

@@ -15,24 +15,12 @@ static inline void list_init(struct list *l)
 {
     l->next = l->prev = l;
 }
-static inline bool list_empty(const struct list *l)
-{
-    return l->next == l;
-}
-static inline void list_insert_between(struct list *n, struct list *prev, struct list *next)
-{
-    n->prev = prev;
-    n->next = next;
-    prev->next = n;
-    next->prev = n;
-}
 static inline void list_add_tail(struct list *head, struct list *n)
 {
-    list_insert_between(n, head->prev, head);
-}
-static inline void list_add(struct list *head, struct list *n)
-{
-    list_insert_between(n, head, head->next);
+    n->prev = head->prev;
+    n->next = head;
+    head->prev->next = n;
+    head->prev = n;
 }
 static inline void list_del(struct list *n)
 {
@@ -43,7 +31,5 @@ static inline void list_del(struct list *n)
 
 #define list_entry(p, type, member) container_of(p, type, member)
 #define list_for_each(pos, head)    for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
-#define list_for_each_safe(pos, n, head) \
-    for ((pos) = (head)->next, (n) = (pos)->next; (pos) != (head); (pos) = (n), (n) = (pos)->next)
 
 #endif

@@ -54,10 +54,6 @@ static inline void spin_unlock(spinlock_t *l)
 {
     __atomic_store_n(&l->owner, (uint16_t)(l->owner + 1), __ATOMIC_RELEASE);
 }
-static inline bool spin_is_locked(const spinlock_t *l)
-{
-    return __atomic_load_n(&l->next, __ATOMIC_RELAXED) != __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
-}
 static inline unsigned long spin_lock_irqsave(spinlock_t *l)
 {
     unsigned long flags = irq_save();

@@ -6,7 +6,7 @@
 #ifndef HV_SOFTIRQ_H
 #define HV_SOFTIRQ_H
 
-enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHEDULE, SOFTIRQ_TLB, SOFTIRQ_COUNT };
+enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHEDULE, SOFTIRQ_COUNT };
 
 void softirq_raise(enum softirq s);                   /* on this CPU */
 void softirq_raise_on(unsigned cpu, enum softirq s);  /* and send an IPI if it is another's and the bit was clear */

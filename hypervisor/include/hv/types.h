@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Types that every file shares: distinct types for distinct kinds of number, and the small
- * conveniences that C leaves out.
- *
- *   mfn_t    machine frame number     (machine address >> 12)
- *   pfn_t    a guest's own frame number (its p2m index); the hypervisor only stores these in the M2P
- *   __guest  marks a pointer into guest address space: never dereferenced, only given to
- *            copy_{from,to}_guest() (checked by sparse)
+ * Types that every file shares, and the small conveniences that C leaves out. mfn_t is a machine frame number (machine
+ * address >> 12), a type of its own so that no other number passes for one; a guest's own frame numbers (pfn) are only stored.
  */
 #ifndef HV_TYPES_H
 #define HV_TYPES_H
-
-/* One image, no dynamic linking: every symbol is reached relative to RIP, none through a GOT. */
-#if !__STDC_HOSTED__ /* host tests link libc */
-#pragma GCC visibility push(hidden)
-#endif
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,9 +14,6 @@
 typedef struct {
     uint64_t m;
 } mfn_t;
-typedef struct {
-    uint64_t p;
-} pfn_t;
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)
@@ -49,14 +36,6 @@ static inline mfn_t maddr_to_mfn(uint64_t maddr)
 {
     return mfn(maddr >> PAGE_SHIFT);
 }
-
-#ifdef __CHECKER__
-#define __guest __attribute__((noderef, address_space(1)))
-#define __force __attribute__((force))
-#else
-#define __guest
-#define __force
-#endif
 
 #define ARRAY_SIZE(a)      (sizeof(a) / sizeof((a)[0]))
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))

@@ -7,7 +7,7 @@
 #include <hv/string.h>
 #include <asm/cpufeature.h>
 #include <asm/hv_paging.h>
-#include <asm/tlb.h>
+#include <asm/pv.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 

@@ -8,23 +8,17 @@
 #include <hv/boot_info.h>
 #include <hv/cmdline.h>
 #include <hv/control.h>
-#include <hv/cpumask.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/printk.h>
 #include <hv/sched.h>
-#include <hv/string.h>
 #include <hv/time.h>
-#include <hv/uart.h>
+#include <hv/console.h>
 #include <asm/acpi.h>
 #include <asm/apic.h>
-#include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/hv_paging.h>
 #include <asm/irq.h>
 #include <asm/msr.h>
 #include <asm/smp.h>
-#include <asm/traps.h>
 #include "boot.h"
 
 extern const char _image_start[], _end[];
@@ -122,9 +116,8 @@ static void start_dom0(void)
 
 static void this_cpu_init(void)
 {
-    if (gdt_cpu_init(0, &boot_cpu))
-        panic("no memory for the boot CPU's descriptor tables"); /* boot: comes from the image's own
-                                                                    pool */
+    if (gdt_cpu_init(0, &boot_cpu) || map_slots_init(&boot_cpu))
+        panic("no memory for the boot CPU's tables"); /* boot */
     gdt_cpu_load(&boot_cpu);
     idt_init();
     idt_load();

@@ -11,7 +11,6 @@
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/frame.h>
-#include <hv/irq.h>
 #include <hv/sched.h>
 #include <hv/string.h>
 #include <hv/time.h>
@@ -65,8 +64,6 @@ int arch_domain_create(struct domain *d)
 
 long arch_domain_relinquish(struct domain *d)
 {
-    if (d->arch.pirqs)
-        pirqs_release(d);
     return pv_relinquish_memory(d);
 }
 

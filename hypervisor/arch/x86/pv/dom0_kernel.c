@@ -12,9 +12,7 @@
 #include <hv/cmdline.h>
 #include <hv/printk.h>
 #include <hv/string.h>
-#include <hv/vcpu.h>
 #include <asm/acpi.h>
-#include <asm/pv.h>
 #include <xen/arch-x86/xen.h>
 
 #define VA_MODULE   0xffff820000000000UL /* slot 260: the kernel module, while it is read */

@@ -4,8 +4,6 @@
  * by the same code as any guest's. Table pages are mapped read-only, everything else writable.
  */
 #include "dom0.h"
-#include <hv/vcpu.h>
-#include <asm/pv.h>
 
 #define TABLE_FLAGS (PTE_P | PTE_RW | PTE_USER | PTE_A | PTE_D)
 #define DATA_FLAGS  (PTE_P | PTE_RW | PTE_A | PTE_D)

@@ -46,7 +46,6 @@
 #include <hv/printk.h>
 #include <hv/string.h>
 #include <asm/pv.h>
-#include <asm/tlb.h>
 
 static bool is_table(enum frame_type t)
 {

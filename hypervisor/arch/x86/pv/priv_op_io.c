@@ -11,7 +11,7 @@
 #include <asm/pci.h>
 #include <asm/pv.h>
 #include <asm/uaccess.h>
-#include <hv/uart.h>
+#include <hv/console.h>
 #include <hv/vcpu.h>
 
 /* The address that dom0 last wrote to 0xcf8. One domain drives configuration space, under its own

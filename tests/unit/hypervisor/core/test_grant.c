@@ -206,7 +206,7 @@ static void many(void)
     static struct gnttab_unmap_grant_ref u[64] __aligned_page; /* a batch does not cross pages */
 
     setup();
-    this_cpu()->softirq_pending = 1u << SOFTIRQ_TLB;
+    this_cpu()->softirq_pending = 1u << SOFTIRQ_SCHEDULE;
     for (unsigned round = 0; round < 10; round++) {
         for (unsigned i = 0; i < 64; i++) {
             give(8 + i, 0, frame, 0);

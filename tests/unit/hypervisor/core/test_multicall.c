@@ -57,7 +57,7 @@ static void results(void)
         fake_become(d->vcpu[0]);
         sum = restarts = 0;
         if (preempted)
-            this_cpu()->softirq_pending = 1u << SOFTIRQ_TLB;
+            this_cpu()->softirq_pending = 1u << SOFTIRQ_SCHEDULE;
         CU_ASSERT_EQUAL(run(list, 4), 0);
         CU_ASSERT_EQUAL(list[0].result, 5);
         CU_ASSERT_EQUAL((long)list[1].result, -ENOSYS);

@@ -21,10 +21,11 @@ void apic_cpu_init(void); /* each CPU */
 uint32_t apic_id(void);
 bool apic_is_x2apic(void);
 void apic_eoi(void);
-void apic_send_ipi(uint32_t apic_id, unsigned vector);
-void apic_send_nmi(uint32_t apic_id);
-void apic_send_init(uint32_t apic_id);
-void apic_send_startup(uint32_t apic_id, unsigned page);
+/* An interrupt command: a vector of ours, or one of these (start-up: | page number). */
+#define APIC_NMI     (4u << 8)
+#define APIC_INIT    (5u << 8)
+#define APIC_STARTUP (6u << 8)
+void apic_send(uint32_t apic_id, uint32_t command);
 /* One-shot count-down timer at bus clock; 0 stops it. */
 void apic_timer_set(uint32_t count);
 uint32_t apic_timer_count(void);

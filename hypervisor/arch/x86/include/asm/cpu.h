@@ -32,7 +32,6 @@ struct cpu { /* one for each CPU, in the heap; cpu_data[id] */
     struct map_slots *maps;
     struct tss64 *tss;
     void *gdt;                   /* hypervisor's GDT page of this CPU */
-    struct vcpu *fpu_owner;      /* whose state is in the FPU registers, NULL: nobody's */
     uint64_t idle_ns;
     void *arch;                  /* arch/x86's own (syscall stub, MCE banks …) */
 };
@@ -88,12 +87,6 @@ static inline void irq_enable(void)
 static inline void irq_disable(void)
 {
     __asm__ volatile("cli" ::: "memory");
-}
-static inline bool irq_is_enabled(void)
-{
-    unsigned long f;
-    __asm__ volatile("pushf; pop %0" : "=r"(f));
-    return f & 0x200;
 }
 /* Sleep until an interrupt: called with interrupts off, after the last look for work; returns with them on. */
 static inline void cpu_wait(void)

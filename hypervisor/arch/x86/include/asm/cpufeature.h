@@ -8,7 +8,7 @@
 
 struct cpu_features {
     bool nx, smep, smap, umip, fsgsbase, xsave, xsaveopt, x2apic, tsc_deadline, sysenter,
-        invariant_tsc, syscall32, arat;
+        invariant_tsc, arat;
     bool amd; /* AMD or Hygon: segment bases survive loading a null selector */
     uint8_t phys_bits;
     uint32_t max_leaf;

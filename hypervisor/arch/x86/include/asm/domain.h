@@ -8,15 +8,12 @@
 #include <hv/cpumask.h>
 
 struct e820_entry; /* hv/boot_info.h */
-struct pirq_map; /* arch/x86/irq.c */
 
 struct arch_domain {
     spinlock_t mmu_lock;         /* page-table edits of this domain */
     uint64_t upper_edits;        /* mmu_lock: how often an entry of an L2…L4 table changed, or one was made such a table */
     cpumask_t dirty_cpus;        /* CPUs whose TLB may hold its translations (a_cpumask_*) */
-    struct pirq_map *pirqs;      /* dom0's interrupts; NULL: none */
     bool iomem_all;              /* may map MMIO (dom0), except the hypervisor's own devices */
-    uint64_t relinquish_cursor;
     struct domain *reap_next;    /* frame_owner.c: domain_put()s owed */
     unsigned reap_count;
     struct e820_entry *e820;     /* XENMEM_set_memory_map; d->lock */
@@ -51,14 +48,12 @@ struct arch_vcpu {
         uint64_t edits;          /* d->arch.upper_edits */
         mfn_t l4, l1;            /* 0: no walk yet */
     } walk;
-    /* in page_type/va_mapping: lazily flushed */
-    bool need_tlb_flush;
     uint32_t table_debt[4];      /* frames of tables left half taken apart by this vCPU, 0: none (page_type.c) */
 
     /* callbacks and traps (callback.c) */
     struct trap_info *traps;     /* [256], heap page */
     struct trap_bounce bounce;
-    uint64_t event_callback, failsafe_callback, syscall32_callback, sysenter_callback, nmi_callback;
+    uint64_t event_callback, failsafe_callback, syscall32_callback, sysenter_callback;
     bool failsafe_masks_events, sysenter_masks_events, syscall32_masks_events;
     uint64_t kernel_ss, kernel_sp;   /* stack_switch */
     uint16_t syscall32_cs, sysenter_cs;

@@ -14,8 +14,6 @@
 #ifndef ASM_HV_PAGING_H
 #define ASM_HV_PAGING_H
 
-#define IMAGE_PHYS 0x200000
-
 #define PERCPU_SHIFT       21
 #define PERCPU_STUB_PAGE   0 /* RX: SYSCALL entry, the same frame on every CPU */
 #define PERCPU_STACK_PAGE  8 /* 8 pages: NMI, #DF, #MC, #DB stacks, guard, 3 pages of main stack */
@@ -56,6 +54,8 @@ static inline uint64_t percpu_va(unsigned cpu, unsigned page)
 /* The 64 PTEs behind map_frame()'s slots of a CPU, and the address of the first slot. */
 uint64_t *map_slot_ptes(unsigned cpu);
 void *map_slot_va(unsigned cpu);
+struct cpu;
+int map_slots_init(struct cpu *c); /* before map_frame() on that CPU; -ENOMEM */
 /* Where the LDT of this CPU's guest is seen: a #PF in [it, +64 KiB) means that an LDT page is not
  * mapped yet. */
 static inline uint64_t ldt_window_va(unsigned cpu)

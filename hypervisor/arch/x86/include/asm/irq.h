@@ -21,7 +21,6 @@ struct msi_source {
 void irq_init(void);
 /* Route an ISA interrupt to the boot CPU and our handler (16550). -EBUSY, -ENODEV, -ENOSPC. */
 int irq_own(unsigned isa_irq, void (*handler)(void));
-void irq_handle(unsigned vector); /* from entry */
 
 /* For physdev.c, all dom0's: */
 int pirq_map_gsi(unsigned gsi, int *pirq);

@@ -23,14 +23,9 @@ void *frame_peek_slow(mfn_t f);
 static inline void *frame_peek(mfn_t f)
 {
     struct map_slots *s = this_cpu()->maps;
+    unsigned i = s->hint[f.m % MAP_SLOTS];
 
-    if (likely(s)) {
-        unsigned i = s->hint[f.m % MAP_SLOTS];
-
-        if (likely(s->frame[i] == f.m))
-            return s->va + i * PAGE_SIZE;
-    }
-    return frame_peek_slow(f);
+    return likely(s->frame[i] == f.m) ? s->va + i * PAGE_SIZE : frame_peek_slow(f);
 }
 
 #endif

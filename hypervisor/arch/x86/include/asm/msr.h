@@ -9,7 +9,6 @@
 
 #define MSR_TSC            0x10
 #define MSR_APIC_BASE      0x1b
-#define MSR_MCG_STATUS     0x17a
 #define MSR_MC0_STATUS     0x401
 #define MSR_MCG_CAP        0x179
 #define MSR_SYSENTER_CS    0x174

@@ -60,6 +60,8 @@ void pv_toggle_mode(struct vcpu *v);
 void pv_load_cr3(struct vcpu *v);
 /* The state of a vCPU that may be running here, written back to v->arch (getvcpucontext; v paused or current). */
 void vcpu_sync_state(struct vcpu *v);
+void fpu_save(struct vcpu *v);                          /* registers → v; v is what this CPU ran. Interrupts off, as in: */
+void fpu_restore(struct vcpu *v);                       /* v → registers */
 void fpu_guest_ts(struct vcpu *v, bool set);            /* fpu_taskswitch */
 bool fpu_handle_nm(struct vcpu *v);                     /* #NM: true if handled (not the guest's TS) */
 int fpu_vcpu_init(struct vcpu *v);
@@ -72,6 +74,8 @@ uint64_t seg_base_read(enum seg_base which);
 int seg_gs_user_selector(uint16_t sel);                 /* SEGBASE_GS_USER_SEL; -EFAULT */
 
 /* --- tlb.c (machine) --------------------------------------------------------------------------------------------------------------- */
+void tlb_load_cr3(uint64_t cr3); /* a new address space: counts as a full flush. Interrupts off */
+void tlb_serve(void);            /* do what other CPUs asked of this one */
 void tlb_flush_local(void);
 void tlb_flush_local_va(uint64_t va);
 void tlb_flush_mask(const cpumask_t *cpus);             /* returns when all have flushed; includes this CPU if in the set */
@@ -109,7 +113,6 @@ bool msix_table_page(mfn_t f);                          /* read-only for dom0 */
 #define VA_FRAMETABLE  0xffff810000000000UL /* slot 258 */
 #define VA_IMAGE       0xffff818000000000UL /* slot 259: image, fixmap, device windows, per-CPU slots, stacks (hv_paging.c) */
 #define VA_HEAP        0xffff830000000000UL /* slot 262…: heap page of machine address m is at VA_HEAP + m */
-#define VA_HEAP_END    0xffff850000000000UL
 
 /* --- pv memory (mm) ------------------------------------------------------------------------------------------------------------------------- */
 void m2p_set(mfn_t f, uint64_t pfn);                    /* ~0UL: none */
