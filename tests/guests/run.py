@@ -45,8 +45,8 @@ def qemu_command(args, guest, test):
     return command
 
 
-def run(command, timeout):
-    """All output until QEMU ends, until two seconds after the summary line, or `timeout` seconds
+def run(command, timeout, done=None):
+    """All output until QEMU ends, until it says `done`, until two seconds after the summary line, or `timeout` seconds
     after the first output (a prefix may wait for its turn before that)."""
     output, deadline = b"", time.monotonic() + 900
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -58,7 +58,7 @@ def run(command, timeout):
             if chunk and not output:
                 deadline = time.monotonic() + timeout
             output += chunk
-            if not chunk:
+            if not chunk or done and done in output:
                 break
             if not seen and re.search(rb"^\d+ passed, \d+ failed", output, re.M):
                 seen, deadline = True, time.monotonic() + 2

@@ -92,6 +92,16 @@ def guest(name, peer):
     return Test(f"guest: {name} on {'Debian’s Xen' if peer else 'Mullion'}", run)
 
 
+def machines():
+    def run(_):
+        wrapper = os.environ.get("LAB_QEMU", "").split()[:-1]
+        command = [sys.executable, "-B", paths.TREE / "tests/guests/machines.py", "--hypervisor", machine.Machine(peer=False).hypervisor(),
+                   "--build", paths.BUILD, "--prefix", " ".join(wrapper)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        return None if done.returncode == 0 else done.stdout
+    return Test("machines: small, large, without tables or with wrong ones, bad kernels", run)
+
+
 def demonstration(peer, on_cd=False, first=False, **choices):
     words = machine.Machine(peer=peer, **choices).words() + (" iso" if on_cd else "")
 
@@ -153,7 +163,7 @@ def tests(*, fast, peer):
     plan += [guest(name, on_peer) for name in names for on_peer in ((True,) if peer else (False, True))]
     if not peer:
         plan += [Test("ceilings: what operations may cost", lambda _: ceilings.operations()),
-                 Test("ceilings: lines of trusted code", lambda _: ceilings.trusted_code())]
+                 Test("ceilings: lines of trusted code", lambda _: ceilings.trusted_code()), machines()]
     plan += [demonstration(peer, first=True, **MATRIX[0])]
     if fast:
         return plan
