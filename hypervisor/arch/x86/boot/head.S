@@ -10,6 +10,7 @@
 #define PHYS(sym) (sym - VA_IMAGE)
 #include <asm/entry_offsets.h>
 
+#define AP_MARK 0x4d554c54 /* in %ebp, where the boot CPU has the loader's magic number */
 #define MB1_MAGIC 0x1badb002
 #define MB1_FLAGS 0x00010003 /* page-aligned modules, memory information, addresses below (QEMU wants them for a 64-bit ELF) */
 #define MB2_MAGIC 0xe85250d6
@@ -44,7 +45,6 @@ start32:
         cld
         mov     %eax, %ebp      /* Multiboot magic and information, kept over the clearing of BSS */
         mov     %ebx, %esi
-        mov     $PHYS(boot_stack_top), %esp
         mov     $PHYS(_bss_start), %edi
         mov     $PHYS(_end), %ecx
         sub     %edi, %ecx
@@ -86,10 +86,7 @@ start32:
         loop    2b
 
         lgdtl   PHYS(boot_gdtr)
-        call    enter_long_mode
-        ljmp    $0x08, $PHYS(start64_low)
-
-/* 32-bit, no stack needed beyond the return address: paging on, with the tables above. */
+/* 32-bit, no stack: paging on, with the tables above; then start64. */
 enter_long_mode:
         mov     $0x20, %eax     /* PAE */
         mov     %eax, %cr4
@@ -101,7 +98,7 @@ enter_long_mode:
         wrmsr
         mov     $0x80010033, %eax /* PG WP NE ET MP PE */
         mov     %eax, %cr0
-        ret
+        ljmp    $0x08, $PHYS(start64_low)
 
 no_long_mode:
         mov     $PHYS(no_long_mode_text), %esi
@@ -131,6 +128,8 @@ start64:
         xor     %eax, %eax
         mov     %eax, %fs
         mov     %eax, %gs
+        cmp     $AP_MARK, %ebp
+        je      start_ap
         lea     boot_stack_top - TOP_SIZE - 8(%rip), %rsp
         mov     %ebp, %edi
         mov     %esi, %esi
@@ -141,19 +140,8 @@ start64:
         call    boot_main
         ud2
 
-/* --- the other CPUs ------------------------------------------------------------------------------------------------ */
-ap_start64_low:
-        movabs  $ap_start64, %rax
-        jmp     *%rax
-ap_start64:
-        lgdt    boot_gdtr64(%rip)
-        mov     $0x10, %eax
-        mov     %eax, %ss
-        mov     %eax, %ds
-        mov     %eax, %es
-        xor     %eax, %eax
-        mov     %eax, %fs
-        mov     %eax, %gs
+/* --- the other CPUs: the same way, from the trampoline below --- */
+start_ap:
         mov     ap_cr3(%rip), %rax
         mov     %rax, %cr3
         mov     ap_stack(%rip), %rax
@@ -166,11 +154,8 @@ ap_start64:
 ap_start32:
         mov     $0x10, %eax
         mov     %eax, %ds
-        mov     %eax, %es
-        mov     %eax, %ss
-        mov     $PHYS(ap_early_stack_top), %esp
-        call    enter_long_mode
-        ljmp    $0x08, $PHYS(ap_start64_low)
+        mov     $AP_MARK, %ebp
+        jmp     enter_long_mode
 
 /* Copied to a page below 1 MiB, where real mode can run it. It touches nothing in that page but the GDT pointer. */
         .section .rodata.trampoline, "a"
@@ -226,8 +211,6 @@ boot_l2:        .skip 4 * 4096
         .balign STACK_BYTES
 boot_stack:     .skip STACK_BYTES
 boot_stack_top:
-                .skip 64
-ap_early_stack_top:
 boot_efer:      .skip 8
 
         .section .note.GNU-stack, "", @progbits
