@@ -8,17 +8,12 @@
  * domain_kill. Each frame that a domain owns is covered by a reference that the frame allocator
  * holds while tot_pages is not 0, so an owner outlives its frames. Lock: domain_list_lock.
  */
-#include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/evtchn.h>
-#include <hv/frame.h>
 #include <hv/grant.h>
 #include <hv/printk.h>
 #include <hv/sched.h>
 #include <hv/string.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
-#include <asm/cpu.h>
 #include <asm/pv.h>
 
 #define HASH_SIZE        64

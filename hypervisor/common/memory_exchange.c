@@ -9,9 +9,6 @@
  */
 #include <hv/memory_op.h>
 #include <hv/frame_priv.h>
-#include <hv/domain.h>
-#include <hv/vcpu.h>
-#include <asm/pv.h>
 #include <asm/uaccess.h>
 
 struct chunking {

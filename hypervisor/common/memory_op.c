@@ -10,10 +10,7 @@
  */
 #include <hv/memory_op.h>
 #include <hv/frame_priv.h>
-#include <hv/domain.h>
-#include <hv/vcpu.h>
 #include <hv/printk.h>
-#include <asm/pv.h>
 #include <asm/uaccess.h>
 
 #define CMD_BITS    6 /* MEMOP_EXTENT_SHIFT */

@@ -4,7 +4,6 @@
  * the domain. <xen/memory.h> Progress: [0] frames done.
  */
 #include <hv/memory_op.h>
-#include <hv/domain.h>
 #include <hv/grant.h>
 #include <hv/vcpu.h>
 #include <asm/uaccess.h>

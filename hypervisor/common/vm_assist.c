@@ -4,10 +4,7 @@
  * where they matter (iret.c, callback.c: architectural_iopl; sched/runstate.c:
  * runstate_update_flag); the rest are remembered, as in Xen.
  */
-#include <hv/domain.h>
-#include <hv/hypercall.h>
 #include <hv/vcpu.h>
-#include <asm/cpu.h>
 
 #define VALID                                                                          \
     (1UL << VMASST_TYPE_4gb_segments | 1UL << VMASST_TYPE_4gb_segments_notify |        \

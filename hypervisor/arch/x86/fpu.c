@@ -7,11 +7,7 @@
  * component that any guest may enable, so what this guest never used is in its initial state. The
  * hypervisor itself does not touch these registers.
  */
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/string.h>
-#include <hv/vcpu.h>
-#include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include <asm/pv.h>

@@ -8,16 +8,12 @@
  * never change after boot. That needs one TSC for all CPUs; bring-up checks it. The frequency is
  * told by CPUID, or measured once over at most 10 ms against the ACPI timer, or else the PIT.
  */
-#include <hv/cpumask.h>
-#include <hv/domain.h>
 #include <hv/printk.h>
 #include <hv/softirq.h>
 #include <hv/string.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <asm/acpi.h>
 #include <asm/apic.h>
-#include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/io.h>
 #include <asm/msr.h>

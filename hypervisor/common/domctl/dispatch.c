@@ -8,10 +8,7 @@
  * spinning on a long one.
  */
 #include "domctl.h"
-#include <asm/cpu.h>
 #include <asm/uaccess.h>
-#include <hv/errno.h>
-#include <hv/lock.h>
 
 static spinlock_t domctl_lock = SPINLOCK_INIT;
 

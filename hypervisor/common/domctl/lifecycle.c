@@ -3,8 +3,6 @@
  * domctl: making, pausing, describing and destroying domains. Called with domctl_lock held.
  */
 #include "domctl.h"
-#include <asm/cpu.h>
-#include <hv/errno.h>
 #include <hv/frame.h>
 #include <hv/printk.h>
 #include <hv/sched.h>

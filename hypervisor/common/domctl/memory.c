@@ -4,8 +4,6 @@
  */
 #include "domctl.h"
 #include <asm/pv.h>
-#include <hv/errno.h>
-#include <hv/frame.h>
 
 long domctl_max_mem(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {

@@ -6,9 +6,7 @@
  * and the rule for changing what senders see: port.h. Where two domains meet, the code takes a
  * reference to the other one, both locks in order, and looks again at everything it saw before.
  */
-#include <hv/hypercall.h>
 #include <hv/irq.h>
-#include <hv/sched.h>
 #include "port.h"
 
 struct domain *evtchn_target(domid_t id)

@@ -17,7 +17,6 @@
  * into its words is ever an index here: a guest that breaks its links loses its own events.
  */
 #include <hv/frame.h>
-#include <hv/sched.h>
 #include <hv/softirq.h>
 #include "port.h"
 

@@ -5,9 +5,7 @@
  * Interface: do_event_channel_op. Making and closing ports is in bind.c. Locks, and how send does
  * without: port.h.
  */
-#include <hv/hypercall.h>
 #include <hv/irq.h>
-#include <asm/cpu.h>
 #include <asm/uaccess.h>
 #include "port.h"
 

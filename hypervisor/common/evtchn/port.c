@@ -8,9 +8,7 @@
  * when no port is bound. Ports from 4,096 on exist only while ed->fifo is set. Lock: port.h.
  */
 #include <hv/frame.h>
-#include <hv/hypercall.h>
 #include <hv/irq.h>
-#include <hv/sched.h>
 #include <hv/string.h>
 #include "port.h"
 

@@ -9,7 +9,6 @@
  * reachable from any context. vcpu_info may be in a guest frame, so the selector is left in
  * v->event_selectors for the vCPU to fold in when it next returns to its guest.
  */
-#include <hv/sched.h>
 #include "port.h"
 
 static bool test_and_set(xen_ulong_t *words, unsigned bit)

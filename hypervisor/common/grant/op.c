@@ -5,8 +5,6 @@
  *
  * Interface: do_grant_table_op: arg[0] operation, arg[1] array, arg[2] count.
  */
-#include <hv/hypercall.h>
-#include <asm/cpu.h>
 #include <asm/uaccess.h>
 #include "gt.h"
 

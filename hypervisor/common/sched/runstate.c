@@ -9,7 +9,6 @@
  * page tables that map it loaded.
  */
 #include <hv/time.h>
-#include <hv/domain.h>
 #include <asm/uaccess.h>
 #include "sched.h"
 

@@ -7,13 +7,11 @@
  * is in use.
  */
 #include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/frame.h>
 #include <hv/printk.h>
 #include <hv/time.h>
 #include <hv/timer.h>
 #include <xen/sched.h>
-#include <asm/cpu.h>
 #include "schedop.h"
 
 #define NR_WATCHDOGS 2

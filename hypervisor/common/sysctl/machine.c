@@ -5,8 +5,6 @@
 #include "sysctl.h"
 #include <asm/uaccess.h>
 #include <hv/control.h>
-#include <hv/cpumask.h>
-#include <hv/errno.h>
 #include <hv/frame.h>
 #include <hv/printk.h>
 #include <hv/sched.h>

@@ -12,7 +12,6 @@
 #include <asm/pv.h>
 #include <hv/string.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <xen/arch-x86/cpuid.h>
 
 #define BIT(n) (1u << (n))

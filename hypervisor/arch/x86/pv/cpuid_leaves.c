@@ -10,13 +10,10 @@
  */
 #include "../../../common/domctl/domctl.h"
 #include "../../../common/sysctl/sysctl.h"
-#include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include <asm/pv.h>
 #include <asm/uaccess.h>
-#include <hv/errno.h>
-#include <hv/frame.h>
 #include <hv/string.h>
 
 #define MAX_LEAVES      120

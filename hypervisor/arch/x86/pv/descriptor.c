@@ -7,9 +7,6 @@
  * nothing with DPL below 3. Present call gates, which only 32-bit guests used, are refused.
  */
 #include <asm/pv_mm.h>
-#include <hv/domain.h>
-#include <hv/vcpu.h>
-#include <asm/pv.h>
 
 #define DESC_P        (1UL << 47)
 #define DESC_S        (1UL << 44) /* code or data */

@@ -5,12 +5,9 @@
  * writes. Called with domctl_lock held.
  */
 #include "../../../common/domctl/domctl.h"
-#include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
-#include <asm/pv.h>
 #include <asm/uaccess.h>
-#include <hv/errno.h>
 #include <hv/frame_priv.h>
 #include <hv/sched.h>
 #include <hv/string.h>

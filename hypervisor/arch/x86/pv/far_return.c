@@ -12,10 +12,8 @@
  * our own exit.
  */
 #include "pv_core.h"
-#include <asm/cpu.h>
 #include <asm/pv.h>
 #include <asm/uaccess.h>
-#include <hv/vcpu.h>
 
 #define REX_W 0x48
 #define IRET  0xcf

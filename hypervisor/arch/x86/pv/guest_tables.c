@@ -8,9 +8,6 @@
  * domain with a type reference each.
  */
 #include <asm/pv_mm.h>
-#include <hv/domain.h>
-#include <hv/vcpu.h>
-#include <asm/pv.h>
 
 static bool is_set(mfn_t m)
 {

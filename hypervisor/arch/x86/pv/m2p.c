@@ -5,7 +5,6 @@
  * without RAM have no entry. No lock: one word each.
  */
 #include <asm/pv_mm.h>
-#include <asm/pv.h>
 
 void m2p_set(mfn_t f, uint64_t pfn)
 {

@@ -8,10 +8,7 @@
  * done, [1] the result, once it is known but tables are still to be taken apart.
  */
 #include <asm/pv_mm.h>
-#include <hv/domain.h>
-#include <hv/vcpu.h>
 #include <hv/string.h>
-#include <asm/pv.h>
 
 #define RESULT_KNOWN (1UL << 32)
 

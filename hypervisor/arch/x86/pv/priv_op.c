@@ -11,9 +11,7 @@
 #include <asm/msr.h>
 #include <asm/pv.h>
 #include <asm/uaccess.h>
-#include <hv/hypercall.h>
 #include <hv/string.h>
-#include <hv/vcpu.h>
 
 static const uint8_t emulate_prefix[5] = {0x0f, 0x0b, 'x', 'e', 'n'};
 

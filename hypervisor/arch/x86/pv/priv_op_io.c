@@ -12,7 +12,6 @@
 #include <asm/pv.h>
 #include <asm/uaccess.h>
 #include <hv/console.h>
-#include <hv/vcpu.h>
 
 /* The address that dom0 last wrote to 0xcf8. One domain drives configuration space, under its own
  * kernel's lock. */

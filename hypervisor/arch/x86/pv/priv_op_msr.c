@@ -8,8 +8,6 @@
 #include <asm/msr.h>
 #include <asm/page.h>
 #include <asm/pv.h>
-#include <hv/frame.h>
-#include <hv/vcpu.h>
 
 #define MSR_MISC_ENABLE      0x1a0
 #define MSR_UCODE_REV        0x8b
