@@ -195,10 +195,12 @@ void vcpu_unpause(struct vcpu *v)
 void vcpu_unblock(struct vcpu *v)
 {
     /* Read first, for most are awake: the caller's reason is visible before (a full barrier). */
-    if (!v->blocked || !__atomic_exchange_n(&v->blocked, false, __ATOMIC_SEQ_CST))
+    if (!v->blocked)
         return;
+    /* In this order: it may run, and poll again, as soon as it is not blocked any more. */
     evtchn_polling(v, false);
-    vcpu_wake(v);
+    if (__atomic_exchange_n(&v->blocked, false, __ATOMIC_SEQ_CST))
+        vcpu_wake(v);
 }
 
 void vcpu_kick(struct vcpu *v)

@@ -17,7 +17,7 @@
 #define LINKED   (1u << EVTCHN_FIFO_LINKED)
 #define PENDING  (1u << EVTCHN_FIFO_PENDING)
 #define PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
-#define ROUNDS   20000
+#define ROUNDS   6000
 
 /* --- two more vCPUs that do what they are told ------------------------------------------------ */
 
@@ -154,7 +154,7 @@ static void test_reset_races(void)
 {
     odd = 0;
     REQUIRE(workers_start(bind_and_send, bind_and_send));
-    for (unsigned int i = 0; i < 300; i++) {
+    for (unsigned int i = 0; i < 150; i++) {
         long rc = reset();
 
         if (rc && rc != -XEN_EAGAIN && rc != -XEN_EBUSY)
@@ -191,7 +191,7 @@ static void test_wild_ports(void)
     for (unsigned int bit = 13; bit < 32; bit++)
         for (int off = -1; off <= 1; off++)
             one_wild_port((1u << bit) + (uint32_t)off);
-    for (unsigned int i = 0; i < 2000; i++)
+    for (unsigned int i = 0; i < 1000; i++)
         one_wild_port(dice() << 13 | 0x2000);
     one_wild_port(0xffffffff);
 }
@@ -269,10 +269,11 @@ static void test_bad_control_then_expand(void)
 static void test_switch_races(void)
 {
     void *control = page_alloc(), *array = page_alloc();
+    unsigned int done = 0;
 
     odd = 0;
     REQUIRE(workers_start(bind_and_send, close_them));
-    for (unsigned int i = 0; i < 150; i++) {
+    for (unsigned int i = 0; i < 60; i++) {
         long rc = init_control(mfn_of(control));
 
         if (rc && rc != -XEN_EINVAL)
@@ -280,20 +281,18 @@ static void test_switch_races(void)
         for (unsigned int k = 0; k < 20; k++)
             expect(event_send(dice() % 24), 0);
         rc = expand(mfn_of(array));
-        if (rc)
+        if (rc && rc != -XEN_ENOSPC)
             odd = rc;
         for (unsigned int k = 0; k < 20; k++)
             expect(event_send(dice() % 24), 0);
         rc = reset();
-        if (rc && rc != -XEN_EAGAIN)
+        done += rc == 0;
+        if (rc && rc != -XEN_EAGAIN) /* somebody bound meanwhile: FIFO stays */
             odd = rc;
-        if (rc == -XEN_EAGAIN) /* somebody bound meanwhile: FIFO stays */
-            do
-                rc = reset();
-            while (rc == -XEN_EAGAIN);
     }
     workers_stop();
     CHECK_RC(odd, 0);
+    CHECK(done > 0);
     all_is_well();
     memset(control, 0, PAGE_SIZE);
     memset(array, 0, PAGE_SIZE);
