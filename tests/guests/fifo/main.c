@@ -11,6 +11,7 @@
  * Upcalls stay off but in one test; the tests read the queues themselves. Each test begins with
  * two-level events and leaves them.
  */
+#include <rt/child.h>
 #include <rt/test.h>
 
 #define PENDING   (1u << EVTCHN_FIFO_PENDING)
@@ -208,6 +209,62 @@ static void test_bad_priority(void)
     CHECK_RC(set_priority(4000, 3), -XEN_EINVAL);
     CHECK_RC(set_priority(0x20000, 3), -XEN_EINVAL);
     CHECK_RC(set_priority(0xffffffff, 3), -XEN_EINVAL);
+    finish();
+}
+
+/* --- two domains ----------------------------------------------------------------------------- */
+
+#define PINGS 200
+static volatile evtchn_port_t parent_port; /* the child's copy */
+
+/* The child, with two-level events: sends, and waits for the answer. */
+static void ping(void)
+{
+    evtchn_port_t port;
+
+    if (event_bind_interdomain(0, parent_port, &port))
+        child_exit(SHUTDOWN_crash);
+    event_unmask(port);
+    events_enable();
+    for (unsigned int i = 0; i < PINGS; i++) {
+        uint32_t before = event_count[port];
+
+        event_send(port);
+        while (event_count[port] == before)
+            sched_poll(NULL, 0, time_ns() + 1000000);
+    }
+    child_exit(SHUTDOWN_poweroff);
+}
+
+/* What another domain sends waits for us outside of our frames, and is in the queue when we look.
+ */
+static void test_two_domains(void)
+{
+    static struct child c;
+    volatile evtchn_port_t *theirs;
+    evtchn_port_t port;
+    uint32_t head = 0;
+
+    if (!is_dom0())
+        return test_skip("only dom0 makes domains");
+    REQUIRE(start());
+    REQUIRE(CHECK_RC(child_create(&c, ping), 0));
+    CHECK_RC(event_alloc_unbound(DOMID_SELF, c.id, &port), 0);
+    theirs = child_view(&c, (void *)&parent_port);
+    *theirs = port;
+    child_unview((void *)theirs);
+    CHECK_RC(child_run(&c), 0);
+    for (unsigned int i = 0; i < PINGS; i++) {
+        CHECK_RC(sched_poll(&port, 1, time_ns() + 2000000000), 0);
+        my_vcpu_info()->evtchn_upcall_pending = 0;
+        if (!CHECK_EQ(take(7, &head), port))
+            break;
+        CHECK_EQ(take(7, &head), 0); /* each comes once */
+        CHECK_RC(event_send(port), 0);
+    }
+    CHECK_EQ(child_wait(&c), SHUTDOWN_poweroff);
+    CHECK_RC(event_send(port), 0); /* its end is unbound or waits to be destroyed */
+    CHECK_RC(child_destroy(&c), 0);
     finish();
 }
 
@@ -496,4 +553,4 @@ static void test_wakes(void)
 
 GUEST("fifo", TEST(bad_control), TEST(bad_array), TEST(bad_priority), TEST(order), TEST(masks),
       TEST(moving), TEST(close), TEST(bound_to_nobody), TEST(many_ports), TEST(delivery),
-      TEST(wakes), TEST(switch));
+      TEST(wakes), TEST(two_domains), TEST(switch));
