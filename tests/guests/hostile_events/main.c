@@ -338,6 +338,61 @@ static uint64_t beats_of(struct child *c)
     return n;
 }
 
+/* --- 23: the peer is destroyed while both ends send ------------------------------------------- */
+
+static volatile evtchn_port_t meeting; /* ours; set in the child's copy, too */
+
+static void send_for_ever(void)
+{
+    evtchn_port_t port;
+
+    while (event_bind_interdomain(0, meeting, &port))
+        ;
+    beats = 1;
+    for (;;)
+        event_send(port);
+}
+
+static void send_to_it(void)
+{
+    while (!stop)
+        expect(event_send(meeting), 0);
+}
+
+static void test_peer_dies(void)
+{
+    static struct child c;
+    struct evtchn_status st;
+    evtchn_port_t port;
+
+    if (!is_dom0())
+        return test_skip("only dom0 has a neighbour to make");
+    odd = 0;
+    for (unsigned int i = 0; i < 3; i++) {
+        volatile evtchn_port_t *theirs;
+
+        REQUIRE(CHECK_RC(child_create(&c, send_for_ever), 0));
+        CHECK_RC(event_alloc_unbound(DOMID_SELF, c.id, &port), 0);
+        meeting = port;
+        theirs = child_view(&c, (void *)&meeting);
+        *theirs = port;
+        child_unview((void *)theirs);
+        REQUIRE(workers_start(send_to_it, send_to_it));
+        CHECK_RC(child_run(&c), 0);
+        for (unsigned int k = 0; k < 3000 && !beats_of(&c); k++)
+            sched_poll(NULL, 0, time_ns() + 1000000);
+        CHECK(beats_of(&c) != 0);
+        CHECK_RC(child_destroy(&c), 0);
+        CHECK_RC(event_status(DOMID_SELF, port, &st), 0);
+        CHECK_EQ(st.status, EVTCHNSTAT_unbound);
+        CHECK_EQ(st.u.unbound.dom, c.id);
+        workers_stop();
+        CHECK_RC(event_close(port), 0);
+    }
+    CHECK_RC(odd, 0);
+    all_is_well();
+}
+
 /* --- words of the array that the guest breaks ----------------------------------------------------
  */
 
@@ -424,4 +479,4 @@ static void test_broken_words(void)
 }
 
 GUEST("hostile_events", TEST(close_races), TEST(reset_races), TEST(wild_ports), TEST(exhaustion),
-      TEST(bad_control_then_expand), TEST(switch_races), TEST(broken_words));
+      TEST(bad_control_then_expand), TEST(switch_races), TEST(peer_dies), TEST(broken_words));
