@@ -156,19 +156,21 @@ static void push(struct vcpu *v, unsigned port, struct port *p)
                                         __ATOMIC_RELAXED));
 }
 
-void fifo_notify(struct domain *d, unsigned port, struct port *p, bool raise, bool here)
+void fifo_notify(struct fifo *f, struct domain *d, unsigned port, struct port *p, bool raise,
+                 bool here)
 {
-    struct vcpu *v = d->vcpu[READ_ONCE(p->vcpu)];
     bool news = raise && !__atomic_exchange_n(&p->raised, true, __ATOMIC_SEQ_CST);
+    struct vcpu *v = d->vcpu[READ_ONCE(p->vcpu)];
 
-    if (!v)
-        return; /* raised, and found by fifo_expand_array */
-    if (!__atomic_exchange_n(&p->waiting, true, __ATOMIC_SEQ_CST))
-        push(v, port, p);
-    if (here && v != current)
-        fifo_fold(v);
-    else
+    if (here) {
+        spin_lock(&f->lock);
+        settle(d, f, port, p);
+        spin_unlock(&f->lock);
+    } else if (v) { /* else raised, and found by fifo_expand_array */
+        if (!__atomic_exchange_n(&p->waiting, true, __ATOMIC_SEQ_CST))
+            push(v, port, p);
         port_notify(v, FIFO_WAITING);
+    }
     if (news && d->evtchn->pollers)
         wake_pollers(d, port);
 }
@@ -256,7 +258,7 @@ void fifo_unmask(struct fifo *f, struct domain *d, unsigned port, struct port *p
     w = __atomic_fetch_and(word, ~MASKED, __ATOMIC_SEQ_CST);
     unmap_word(word);
     if (w & PENDING)
-        fifo_notify(d, port, p, false, true);
+        fifo_notify(f, d, port, p, false, true);
 }
 
 void fifo_clear_pending(struct domain *d, unsigned port, struct port *p)
@@ -371,7 +373,7 @@ long fifo_expand_array(void *arg)
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         for (unsigned i = first; i < f->nr_words && i < ed->nr_ports; i++)
             if (port_find(d, i)->raised)
-                fifo_notify(d, i, port_find(d, i), false, true);
+                fifo_notify(f, d, i, port_find(d, i), false, true);
     }
     evtchn_unlock(d);
     return rc;

@@ -150,12 +150,11 @@ void wake_pollers(struct domain *d, unsigned port);
 #define FIFO_UPCALL  1UL /* a queue became ready */
 #define FIFO_WAITING 2UL /* ports wait on v->event_list */
 
-/* Leave the port to its vCPU, or, `here`, put it into its queue; in a section. raise: it was sent.
- */
-void fifo_notify(struct domain *d, unsigned port, struct port *p, bool raise, bool here);
 /* Put what waits for v into the queues. v's domain is current's. */
 void fifo_fold(struct vcpu *v);
 /* In a section; f: d's, read once by the caller, for a reset may take it away at any moment. */
+void fifo_notify(struct fifo *f, struct domain *d, unsigned port, struct port *p, bool raise,
+                 bool here); /* raise: it was sent; here: queue it, else leave that to its vCPU */
 bool fifo_pending(struct fifo *f, struct domain *d, unsigned port, struct port *p);
 void fifo_unmask(struct fifo *f, struct domain *d, unsigned port, struct port *p);
 void fifo_clear_pending(struct domain *d, unsigned port, struct port *p);

@@ -40,8 +40,10 @@ void port_set_pending(struct domain *d, unsigned port, struct port *p, bool here
 {
     struct shared_info *s = d->shared_info;
 
-    if (READ_ONCE(d->evtchn->fifo)) {
-        fifo_notify(d, port, p, true, here);
+    struct fifo *f = READ_ONCE(d->evtchn->fifo);
+
+    if (f) {
+        fifo_notify(f, d, port, p, true, here);
         return;
     }
     if (test_and_set(s->evtchn_pending, port))

@@ -233,30 +233,61 @@ ASM_FUNCTION(event_and_back, "movb $0, shared_info(%rip); movq $0, shared_info+8
                              "pop %rcx; pop %r11; pushq $0; push %rcx; push %r11; push %rax\n"
                              "mov $23, %eax; syscall; ud2");
 
-static void test_event(void)
+/* The same with FIFO events: the port's word is taken off its queue, and the queue is not ready. */
+static event_word_t *volatile fifo_word;
+static uint32_t *volatile fifo_ready;
+ASM_FUNCTION(fifo_and_back, "movb $0, shared_info(%rip); mov fifo_ready(%rip), %rcx\n"
+                            "movl $0, (%rcx); mov fifo_word(%rip), %rcx; movl $0, (%rcx)\n"
+                            "incq taken(%rip)\n"
+                            "pop %rcx; pop %r11; pushq $0; push %rcx; push %r11; push %rax\n"
+                            "mov $23, %eax; syscall; ud2");
+
+static void send_many(evtchn_port_t port, void (*handler)(void), const char *row)
 {
-    struct callback_register reg = {.type = CALLBACKTYPE_event,
-                                    .address = (unsigned long)event_and_back};
-    evtchn_port_t port;
-    struct evtchn_send send;
+    struct callback_register reg = {.type = CALLBACKTYPE_event, .address = (unsigned long)handler};
+    struct evtchn_send send = {.port = port};
     long bad = 0;
 
-    REQUIRE(CHECK_RC(event_bind_ipi(0, &port), 0) && CHECK(port < 64));
     CHECK_RC(hv_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL), 0);
     CHECK_RC(hv_callback_op(CALLBACKOP_register, &reg), 0);
     event_unmask(port);
     events_enable();
-    send.port = port;
     taken = 0;
     MEASURE(
-        "9 event to oneself", N,
+        row, N,
         for (unsigned int i = 0; i < N; i++) { bad += hv_evtchn_op(EVTCHNOP_send, &send); });
     events_disable();
     CHECK_EQ(taken, ROUNDS * N);
     CHECK_EQ(bad, 0);
     reg.address = (unsigned long)entry_event;
     CHECK_RC(hv_callback_op(CALLBACKOP_register, &reg), 0);
+}
+
+static void test_event(void)
+{
+    evtchn_port_t port;
+
+    REQUIRE(CHECK_RC(event_bind_ipi(0, &port), 0) && CHECK(port < 64));
+    send_many(port, event_and_back, "9 event to oneself");
     CHECK_RC(event_close(port), 0);
+}
+
+static void test_event_fifo(void)
+{
+    void *control = page_alloc();
+    event_word_t *array = page_alloc();
+    struct evtchn_init_control init = {.control_gfn = mfn_of(control)};
+    struct evtchn_expand_array expand = {.array_gfn = mfn_of(array)};
+    struct evtchn_reset reset = {.dom = DOMID_SELF};
+    evtchn_port_t port;
+
+    REQUIRE(CHECK_RC(hv_evtchn_op(EVTCHNOP_init_control, &init), 0));
+    CHECK_RC(hv_evtchn_op(EVTCHNOP_expand_array, &expand), 0);
+    CHECK_RC(event_bind_ipi(0, &port), 0);
+    fifo_word = &array[port];
+    fifo_ready = control;
+    send_many(port, fifo_and_back, "9 event to oneself, FIFO");
+    CHECK_RC(hv_evtchn_op(EVTCHNOP_reset, &reset), 0);
 }
 
 static long map_unmap(struct gnttab_map_grant_ref *map, struct gnttab_unmap_grant_ref *unmap,
@@ -305,4 +336,4 @@ static void test_grants(void)
 }
 
 GUEST("bench", TEST(hypercall), TEST(multicall), TEST(syscall), TEST(exceptions), TEST(pte_batches),
-      TEST(one_pte), TEST(pin), TEST(cr3), TEST(event), TEST(grants));
+      TEST(one_pte), TEST(pin), TEST(cr3), TEST(event), TEST(event_fifo), TEST(grants));
