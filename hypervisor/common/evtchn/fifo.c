@@ -18,6 +18,7 @@
  */
 #include <hv/frame.h>
 #include <hv/softirq.h>
+#include <asm/map_slots.h>
 #include "port.h"
 
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
@@ -46,14 +47,10 @@ struct fifo { /* d->evtchn->fifo */
     struct fifo_vcpu vcpu[];  /* [d->max_vcpus] */
 };
 
-static event_word_t *map_word(const struct fifo *f, unsigned port)
+/* Valid until the next frame_peek() or map_frame(): one word at a time. */
+static event_word_t *peek_word(const struct fifo *f, unsigned port)
 {
-    return (event_word_t *)map_frame(f->array[port / WORDS_PER_PAGE]) + port % WORDS_PER_PAGE;
-}
-
-static void unmap_word(const event_word_t *word)
-{
-    unmap_frame((const void *)((uintptr_t)word & PAGE_MASK));
+    return (event_word_t *)frame_peek(f->array[port / WORDS_PER_PAGE]) + port % WORDS_PER_PAGE;
 }
 
 static bool has_word(const struct fifo *f, unsigned port)
@@ -101,32 +98,28 @@ static void append(struct domain *d, struct fifo *f, unsigned port, struct port 
         *old = 0;
     p->last_vcpu = (uint16_t)vcpu;
     p->last_priority = (uint8_t)priority;
-    if (fv->tail[priority]) {
-        event_word_t *tail = map_word(f, fv->tail[priority]);
-
-        linked = set_link(tail, port);
-        unmap_word(tail);
-    }
+    if (fv->tail[priority])
+        linked = set_link(peek_word(f, fv->tail[priority]), port);
     fv->tail[priority] = port;
     if (!linked) {
-        void *page = map_frame(fv->control);
-        struct evtchn_fifo_control_block *cb = (void *)((char *)page + fv->offset);
+        struct evtchn_fifo_control_block *cb =
+            (void *)((char *)frame_peek(fv->control) + fv->offset);
         uint32_t ready = 1U << priority;
 
         WRITE_ONCE(cb->head[priority], port);
         if (!(__atomic_fetch_or(&cb->ready, ready, __ATOMIC_SEQ_CST) & ready))
             port_notify(d->vcpu[vcpu], FIFO_UPCALL);
-        unmap_frame(page);
     }
 }
 
 /* Write into the port's word what was raised, and queue it if it is to be delivered. */
-static void settle(struct domain *d, struct fifo *f, unsigned port, struct port *p)
+static void settle(struct domain *d, struct fifo *f, unsigned port, struct port *p, bool raised)
 {
-    bool raised = __atomic_exchange_n(&p->raised, false, __ATOMIC_SEQ_CST);
     unsigned vcpu = READ_ONCE(p->vcpu);
-    event_word_t *word, w;
+    event_word_t *word;
 
+    if (p->raised)
+        raised |= __atomic_exchange_n(&p->raised, false, __ATOMIC_SEQ_CST);
     if (!has_word(f, port)) {
         if (raised)
             p->raised = true; /* until fifo_expand_array brings its word */
@@ -134,14 +127,12 @@ static void settle(struct domain *d, struct fifo *f, unsigned port, struct port 
     }
     if (mfn_eq(f->vcpu[vcpu].control, INVALID_MFN))
         return; /* lost, as the ABI says: nobody unmasks before there is a control block */
-    word = map_word(f, port);
+    word = peek_word(f, port);
     if (raised)
         __atomic_fetch_or(word, PENDING, __ATOMIC_SEQ_CST);
-    w = __atomic_load_n(word, __ATOMIC_SEQ_CST);
-    if ((w & (PENDING | MASKED)) == PENDING &&
+    if ((__atomic_load_n(word, __ATOMIC_SEQ_CST) & (PENDING | MASKED)) == PENDING &&
         !(__atomic_fetch_or(word, LINKED, __ATOMIC_SEQ_CST) & LINKED))
         append(d, f, port, p, vcpu);
-    unmap_word(word);
 }
 
 /* --- lists of what was raised ---------------------------------------------------------------- */
@@ -159,19 +150,21 @@ static void push(struct vcpu *v, unsigned port, struct port *p)
 void fifo_notify(struct fifo *f, struct domain *d, unsigned port, struct port *p, bool raise,
                  bool here)
 {
-    bool news = raise && !__atomic_exchange_n(&p->raised, true, __ATOMIC_SEQ_CST);
-    struct vcpu *v = d->vcpu[READ_ONCE(p->vcpu)];
-
     if (here) {
         spin_lock(&f->lock);
-        settle(d, f, port, p);
+        settle(d, f, port, p, raise);
         spin_unlock(&f->lock);
-    } else if (v) { /* else raised, and found by fifo_expand_array */
+    } else {
+        struct vcpu *v = d->vcpu[READ_ONCE(p->vcpu)];
+
+        p->raised = true;
+        if (!v)
+            return; /* fifo_expand_array finds it */
         if (!__atomic_exchange_n(&p->waiting, true, __ATOMIC_SEQ_CST))
             push(v, port, p);
         port_notify(v, FIFO_WAITING);
     }
-    if (news && d->evtchn->pollers)
+    if (d->evtchn->pollers)
         wake_pollers(d, port);
 }
 
@@ -213,7 +206,7 @@ void fifo_fold(struct vcpu *v)
 
         fv->todo = p->next;
         __atomic_store_n(&p->waiting, false, __ATOMIC_SEQ_CST);
-        settle(d, f, port, p);
+        settle(d, f, port, p, false);
     }
     if (fv->todo || v->event_list) { /* the next turn of the exit loop goes on */
         port_notify(v, FIFO_WAITING);
@@ -226,14 +219,7 @@ void fifo_fold(struct vcpu *v)
 
 static bool word_has(struct fifo *f, unsigned port, event_word_t bits)
 {
-    event_word_t *word, w;
-
-    if (!has_word(f, port))
-        return false;
-    word = map_word(f, port);
-    w = __atomic_load_n(word, __ATOMIC_SEQ_CST);
-    unmap_word(word);
-    return w & bits;
+    return has_word(f, port) && (__atomic_load_n(peek_word(f, port), __ATOMIC_SEQ_CST) & bits);
 }
 
 bool fifo_pending(struct fifo *f, struct domain *d, unsigned port, struct port *p)
@@ -250,29 +236,20 @@ bool fifo_pending(struct fifo *f, struct domain *d, unsigned port, struct port *
 
 void fifo_unmask(struct fifo *f, struct domain *d, unsigned port, struct port *p)
 {
-    event_word_t *word, w;
-
-    if (!has_word(f, port))
-        return;
-    word = map_word(f, port);
-    w = __atomic_fetch_and(word, ~MASKED, __ATOMIC_SEQ_CST);
-    unmap_word(word);
-    if (w & PENDING)
+    if (has_word(f, port) &&
+        __atomic_fetch_and(peek_word(f, port), ~MASKED, __ATOMIC_SEQ_CST) & PENDING)
         fifo_notify(f, d, port, p, false, true);
 }
 
 void fifo_clear_pending(struct domain *d, unsigned port, struct port *p)
 {
     struct fifo *f = d->evtchn->fifo;
-    event_word_t *word;
 
     p->raised = false;
     if (d->dying || !has_word(f, port))
         return;
     spin_lock(&f->lock); /* a fold that took `raised` before has written PENDING now */
-    word = map_word(f, port);
-    __atomic_fetch_and(word, ~PENDING, __ATOMIC_SEQ_CST);
-    unmap_word(word);
+    __atomic_fetch_and(peek_word(f, port), ~PENDING, __ATOMIC_SEQ_CST);
     spin_unlock(&f->lock);
 }
 
