@@ -10,6 +10,7 @@ from pathlib import Path
 import build
 import console
 import demo
+import fuzz
 import images
 import iso
 import job
@@ -129,6 +130,17 @@ def do_bench(options):
     return bench.bench(options)
 
 
+def do_fuzz(options):
+    names = options.names or list(fuzz.TARGETS)
+    for name in names:
+        if name not in fuzz.TARGETS:
+            raise sh.LabError(f"{name}: there is no such target; there are {', '.join(fuzz.TARGETS)}")
+        with step(f"fuzz {name}"):
+            wrong = fuzz.run(name, options.seconds, options.keep)
+        if wrong:
+            raise sh.LabError(wrong)
+
+
 def parser():
     top = argparse.ArgumentParser(prog="./lab", description="Mullion's workshop: build, boot, show and test the whole machine.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -167,6 +179,10 @@ def parser():
     sub.add_argument("--timeout", type=int, default=300, metavar="S")
     sub.add_argument("--log", default="script", metavar="NAME", help="name of the console's log")
     sub.add_argument("script")
+    sub = command("fuzz", do_fuzz, "run the fuzz targets under libFuzzer", False)
+    sub.add_argument("--seconds", type=int, default=60, metavar="S", help="for each target (60)")
+    sub.add_argument("--keep", action="store_true", help="put what was found worth keeping into tests/fuzz/corpus")
+    sub.add_argument("names", nargs="*", metavar="NAME")
     commands.add_parser("help", help="this text").set_defaults(run=lambda _: top.print_help())
     return top
 

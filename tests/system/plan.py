@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 import demo
+import fuzz
 import images
 import iso
 import job
@@ -70,6 +71,19 @@ def unit(report):
         wrong = None if test["result"] == "OK" else f"{test['result']}\n{test['stdout']}\n{test.get('stderr', '')}"
         report.add(f"unit: {test['name']}", test["duration"], wrong)
     return None
+
+
+def model(seed, steps):
+    """The random guest of tests/unit/hypervisor/mm/model.c, longer than in a unit test."""
+    def run(_):
+        done = subprocess.run([paths.BUILD / "tests/unit/hypervisor/mm/test_mm_model"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, check=False, env={**os.environ, "MODEL_STEPS": str(steps), "MODEL_SEED": str(seed)})
+        return None if done.returncode == 0 else done.stdout
+    return Test(f"model: {steps} random steps, seed {seed}", run)
+
+
+def fuzzing(name, seconds):
+    return Test(f"fuzz: {name}, {seconds} s", lambda _: fuzz.run(name, seconds))
 
 
 def guest(name, peer):
@@ -167,6 +181,8 @@ def tests(*, fast, peer):
     plan += [demonstration(peer, first=True, **MATRIX[0])]
     if fast:
         return plan
+    if not peer:
+        plan += [model(seed, 1_250_000) for seed in (1, 2, 3, 4)] + [fuzzing(name, 60) for name in fuzz.TARGETS]
     plan += [group("two_guests", peer, smp=2), group("data", peer, smp=2), group("bad_input", peer), group("crash", peer)]
     plan += [demonstration(peer, **row) for row in MATRIX[1:]]
     plan += [demonstration(peer, on_cd=True), demonstration(peer, on_cd=True, uefi=True, machine="q35")]

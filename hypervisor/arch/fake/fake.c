@@ -21,7 +21,7 @@
 #include "fake.h"
 
 struct fake_frame fake_frames[FAKE_FRAMES];
-uint64_t fake_now, fake_deadline[MAX_CPUS], fake_flush_refs, fake_forbidden;
+uint64_t fake_now, fake_deadline[MAX_CPUS], fake_flush_refs, fake_forbidden, fake_guest, fake_guest_size;
 unsigned fake_ipis[MAX_CPUS], fake_flushes;
 long fake_alloc_budget = -1;
 jmp_buf *fake_machine_end;
@@ -245,19 +245,24 @@ void unshare_page(void *p)
     free(p);
 }
 
+static bool forbidden(uint64_t va, size_t n)
+{
+    if (fake_guest_size && (va < fake_guest || n > fake_guest_size || va - fake_guest > fake_guest_size - n))
+        return true;
+    return va < PAGE_SIZE || !guest_range_ok(va, n) ||
+           (fake_forbidden && va < fake_forbidden + PAGE_SIZE && va + n > fake_forbidden);
+}
 int copy_from_guest(void *dst, uint64_t va, size_t n)
 {
-    if (va < PAGE_SIZE || !guest_range_ok(va, n) ||
-        (fake_forbidden && va < fake_forbidden + PAGE_SIZE && va + n > fake_forbidden))
-        return n ? -EFAULT : 0;
+    if (n && forbidden(va, n))
+        return -EFAULT;
     memcpy(dst, (const void *)va, n);
     return 0;
 }
 int copy_to_guest(uint64_t va, const void *src, size_t n)
 {
-    if (va < PAGE_SIZE || !guest_range_ok(va, n) ||
-        (fake_forbidden && va < fake_forbidden + PAGE_SIZE && va + n > fake_forbidden))
-        return n ? -EFAULT : 0;
+    if (n && forbidden(va, n))
+        return -EFAULT;
     memcpy((void *)va, src, n);
     return 0;
 }

@@ -34,6 +34,7 @@ extern unsigned fake_ipis[MAX_CPUS];
 extern unsigned fake_flushes;
 extern uint64_t fake_flush_refs;      /* references to all frames when the last flush came */
 extern uint64_t fake_forbidden;       /* guest accesses to [this, + page) fault; 0: none */
+extern uint64_t fake_guest, fake_guest_size; /* size not 0: accesses outside of this range fault */
 extern long fake_alloc_budget;        /* allocations that still succeed; < 0: all */
 extern jmp_buf *fake_machine_end;     /* where machine_restart() and its like go */
 extern const char *fake_machine_word; /* "off", "restart", "halt" */

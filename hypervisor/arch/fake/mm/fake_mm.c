@@ -22,7 +22,7 @@ cpumask_t cpus_online;
 unsigned nr_cpus = FAKE_CPUS;
 
 unsigned fake_preempt_one_in, fake_tlb_flushes, fake_map_users;
-uint64_t fake_seed = 1, fake_forbidden, fake_mmio_hv, fake_msix;
+uint64_t fake_seed = 1, fake_forbidden, fake_guest, fake_guest_size, fake_mmio_hv, fake_msix;
 
 uint64_t fake_nr_frames;
 static struct domain *domains[16];
@@ -142,6 +142,8 @@ bool msix_table_page(mfn_t f)
 
 static bool forbidden(uint64_t va, size_t n)
 {
+    if (fake_guest_size && (va < fake_guest || n > fake_guest_size || va - fake_guest > fake_guest_size - n))
+        return true;
     return va < PAGE_SIZE || !guest_range_ok(va, n) ||
            (fake_forbidden && va < fake_forbidden + PAGE_SIZE && va + n > fake_forbidden);
 }

@@ -32,6 +32,7 @@ uint64_t fake_random(void);
 extern unsigned fake_tlb_flushes; /* tlb_flush_mask calls that had a CPU in the set */
 extern unsigned fake_map_users;   /* map_frame() without unmap_frame() */
 extern uint64_t fake_forbidden;   /* guest accesses to [this, + page) fault; 0: none */
+extern uint64_t fake_guest, fake_guest_size; /* size not 0: accesses outside of this range fault */
 extern uint64_t fake_mmio_hv;     /* a device frame that is the hypervisor's */
 extern uint64_t fake_msix;        /* a device frame that is an MSI-X table */
 
