@@ -2,10 +2,11 @@
 /*
  * TLB flushes on this CPU and on others, and the clock that lets a flush be skipped.
  *
- * Remote flush: each CPU has a counter of requests and one of how far it has served them. A
- * requester takes a number, sends an IPI and waits until the CPU served it; while it waits it
- * serves its own requests, so two CPUs that flush each other with interrupts off do not deadlock,
- * and no lock is needed.
+ * Remote flush: a requester says what (one page, or everything) in its CPU's request, marks itself
+ * in `from` of each CPU that shall do it, sends IPIs, and waits until all have taken themselves out
+ * of `waiting`. While it waits it serves what others ask of it, so two CPUs that flush each other
+ * with interrupts off do not deadlock, and no lock is needed. Only CPUs that may hold translations
+ * of the domain (d->arch.dirty_cpus) are asked.
  *
  * Clock: tlb_time goes up with every full flush; a CPU notes the time at which its last one began.
  * A frame stamped with tlb_clock() when its last mapping went needs a flush on those CPUs whose
@@ -18,9 +19,14 @@
 #include <asm/msr.h>
 #include <asm/pv.h>
 
+#define EVERYTHING (~0UL)
+
 struct tlb_state {
-    _Atomic uint64_t requested, served;
     _Atomic uint32_t flushed_at;
+    cpumask_t from; /* CPUs that wait for this one (atomic) */
+    /* this CPU's own request; it has one at a time */
+    uint64_t va;       /* a page, or EVERYTHING */
+    cpumask_t waiting; /* who has not done it (atomic) */
 } __attribute__((aligned(64)));
 
 static struct tlb_state state[MAX_CPUS];
@@ -79,42 +85,60 @@ void tlb_flush_local_va(uint64_t va)
 
 void tlb_serve(void)
 {
-    struct tlb_state *s = &state[this_cpu_id()];
-    uint64_t upto = s->requested;
+    unsigned self = this_cpu_id(), c;
+    struct tlb_state *s = &state[self];
+    bool everything = false;
+    cpumask_t from;
 
-    if (s->served == upto)
+    if (cpumask_empty(&s->from))
         return;
-    tlb_flush_local();
-    /* An interrupt may have served a later number meanwhile. */
-    for (uint64_t was = s->served; was < upto;)
-        if (__atomic_compare_exchange_n(&s->served, &was, upto, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST))
-            break;
+    for (unsigned i = 0; i < ARRAY_SIZE(from.w); i++)
+        from.w[i] = __atomic_exchange_n(&s->from.w[i], 0, __ATOMIC_SEQ_CST);
+    for_each_cpu_in(c, &from)
+    {
+        if (state[c].va == EVERYTHING)
+            everything = true;
+        else
+            tlb_flush_local_va(state[c].va);
+    }
+    if (everything)
+        tlb_flush_local();
+    for_each_cpu_in(c, &from) a_cpumask_clear(&state[c].waiting, self);
 }
 
-/* The set is private to the caller: it must be the same in both loops. */
-static void flush_others(cpumask_t *cpus)
+/* The set is private to the caller. */
+static void flush_others(cpumask_t *cpus, uint64_t va)
 {
-    unsigned c;
-    uint64_t wait_for[MAX_CPUS];
+    unsigned self = this_cpu_id(), c;
+    struct tlb_state *s = &state[self];
 
-    cpumask_clear(cpus, this_cpu_id());
+    cpumask_clear(cpus, self);
     for (unsigned i = 0; i < ARRAY_SIZE(cpus->w); i++)
         cpus->w[i] &= READ_ONCE(cpus_online.w[i]);
     if (cpumask_empty(cpus))
         return;
+    s->va = va;
+    s->waiting = *cpus;
     for_each_cpu_in(c, cpus)
     {
-        wait_for[c] = __atomic_add_fetch(&state[c].requested, 1, __ATOMIC_SEQ_CST);
+        a_cpumask_set(&state[c].from, self);
         apic_send(cpu_data[c]->apic_id, VECTOR_TLB);
     }
-    for_each_cpu_in(c, cpus)
-    {
-        while (state[c].served < wait_for[c]) {
-            tlb_serve();
-            cpu_relax();
-        }
+    while (!cpumask_empty(&s->waiting)) {
+        tlb_serve();
+        cpu_relax();
     }
+}
+
+/* Mostly nobody but this CPU runs the domain. */
+static bool only_here(const cpumask_t *cpus)
+{
+    unsigned self = this_cpu_id();
+    uint64_t others = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(cpus->w); i++)
+        others |= cpus->w[i] & ~(i == self / 64 ? 1UL << self % 64 : 0);
+    return !others;
 }
 
 void tlb_flush_mask(const cpumask_t *cpus)
@@ -123,18 +147,18 @@ void tlb_flush_mask(const cpumask_t *cpus)
 
     if (cpumask_test(&set, this_cpu_id()))
         tlb_flush_local();
-    flush_others(&set);
+    if (!only_here(&set))
+        flush_others(&set, EVERYTHING);
 }
 
-/* Others flush everything: one page at a time pays only where remote flushes are many, which is not
- * measured yet. */
 void tlb_flush_mask_va(const cpumask_t *cpus, uint64_t va)
 {
     cpumask_t set = *cpus;
 
     if (cpumask_test(&set, this_cpu_id()))
         tlb_flush_local_va(va);
-    flush_others(&set);
+    if (!only_here(&set))
+        flush_others(&set, va & PAGE_MASK);
 }
 
 void tlb_filter(cpumask_t *cpus, uint32_t stamp)
