@@ -54,17 +54,15 @@ static uint64_t named(const struct gnttab_copy_ptr *ptr, bool is_ref)
     return is_ref ? ptr->u.ref : ptr->u.gmfn;
 }
 
-static bool side_is(const struct side *s, const struct gnttab_copy_ptr *ptr, bool is_ref)
+static inline bool side_is(const struct side *s, const struct gnttab_copy_ptr *ptr, bool is_ref)
 {
     return s->held && s->domid == ptr->domid && s->ref_or_frame == named(ptr, is_ref) &&
            s->is_ref == is_ref;
 }
 
-/* The domain of a side, for which what it held before goes if it is another's. */
+/* The side's next domain; what it held before goes. */
 static int side_domain(struct side *s, const struct gnttab_copy_ptr *ptr, bool is_ref)
 {
-    if (side_is(s, ptr, is_ref))
-        return GNTST_okay;
     side_release(s);
     s->owner = ptr->domid == DOMID_SELF ? current->domain : peer_get(&s->peer, ptr->domid);
     if (!s->owner || !s->owner->grant)
@@ -78,8 +76,6 @@ static int side_claim(struct side *s, const struct gnttab_copy_ptr *ptr, bool is
     uint64_t what = named(ptr, is_ref);
     int rc;
 
-    if (s->held)
-        return GNTST_okay;
     s->frame = mfn(what);
     if (is_ref)
         rc = grant_pin(s->owner, current->domain->id, (grant_ref_t)what, s->readonly, &s->frame);
@@ -99,20 +95,26 @@ static int side_claim(struct side *s, const struct gnttab_copy_ptr *ptr, bool is
 static int copy_one(const struct gnttab_copy *op, struct side *from, struct side *to)
 {
     bool from_ref = op->flags & GNTCOPY_source_gref, to_ref = op->flags & GNTCOPY_dest_gref;
-    int rc = side_domain(from, &op->source, from_ref);
+    bool same_from = side_is(from, &op->source, from_ref), same_to = side_is(to, &op->dest, to_ref);
+    int rc = GNTST_okay;
 
-    if (rc == GNTST_okay)
+    if (!same_from)
+        rc = side_domain(from, &op->source, from_ref);
+    if (rc == GNTST_okay && !same_to)
         rc = side_domain(to, &op->dest, to_ref);
-    if (rc == GNTST_okay)
+    if (rc == GNTST_okay && !same_from)
         rc = side_claim(from, &op->source, from_ref);
-    if (rc == GNTST_okay)
+    if (rc == GNTST_okay && !same_to)
         rc = side_claim(to, &op->dest, to_ref);
     if (rc != GNTST_okay)
         return rc;
     if ((uint32_t)op->source.offset + op->len > PAGE_SIZE ||
         (uint32_t)op->dest.offset + op->len > PAGE_SIZE)
         return GNTST_bad_copy_arg;
-    memmove(to->page + op->dest.offset, from->page + op->source.offset, op->len);
+    if (likely(!mfn_eq(to->frame, from->frame)))
+        memcpy(to->page + op->dest.offset, from->page + op->source.offset, op->len);
+    else
+        memmove(to->page + op->dest.offset, from->page + op->source.offset, op->len);
     return GNTST_okay;
 }
 

@@ -15,28 +15,27 @@ static bool is_hv_slot(enum frame_type t, unsigned i)
     return t == FT_L4 && i >= L4_HV_FIRST && i <= L4_HV_LAST;
 }
 
-/* Is any of the four entries from e on present? Most tables are mostly empty. */
-static inline bool any_of_4(const pte_t *e)
-{
-    return (e[0] | e[1] | e[2] | e[3]) & PTE_P;
-}
+#define STRIDE 16 /* entries looked at together: most tables are mostly empty */
 
-/* The first entry at or above i that is present, or PTES_PER_TABLE. */
-static inline unsigned next_present(const pte_t *e, unsigned i)
+static inline bool all_absent(const pte_t *e)
 {
-    while (i < PTES_PER_TABLE && !(e[i] & PTE_P)) {
-        i++;
-        while (i % 4 == 0 && i < PTES_PER_TABLE && !any_of_4(&e[i]))
-            i += 4;
-    }
-    return i;
+    pte_t any = 0;
+
+#pragma GCC unroll 16
+    for (unsigned i = 0; i < STRIDE; i++)
+        any |= e[i];
+    return !(any & PTE_P);
 }
 
 static void put_l1_entries(pte_t *e, unsigned n)
 {
-    for (unsigned i = next_present(e, 0); i < n; i = next_present(e, i + 1)) {
-        if (e[i] & PTE_GRANT) /* its handle's reference does not cover a page that is no table */
-            e[i] = 0;
+    for (unsigned i = 0; i < n; i++) {
+        while (i % STRIDE == 0 && i + STRIDE <= n && all_absent(&e[i]))
+            i += STRIDE;
+        if (i == n)
+            return;
+        if ((e[i] & (PTE_P | PTE_GRANT)) == (PTE_P | PTE_GRANT))
+            e[i] = 0; /* its handle's reference does not cover a page that is no table */
         else
             l1e_put(e[i]);
     }
@@ -44,9 +43,16 @@ static void put_l1_entries(pte_t *e, unsigned n)
 
 static int validate_l1(struct frame *f, pte_t *e, struct domain *d)
 {
-    for (unsigned i = next_present(e, 0); i < PTES_PER_TABLE; i = next_present(e, i + 1)) {
-        long rc = l1e_get(e[i], d, d);
+    for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
+        long rc;
 
+        while (i % STRIDE == 0 && i < PTES_PER_TABLE && all_absent(&e[i]))
+            i += STRIDE;
+        if (i == PTES_PER_TABLE)
+            break;
+        if (!(e[i] & PTE_P))
+            continue;
+        rc = l1e_get(e[i], d, d);
         if (rc < 0) {
             put_l1_entries(e, i);
             return rc;
