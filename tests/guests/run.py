@@ -32,7 +32,7 @@ def qemu_command(args, guest, test):
     elf = os.path.join(args.build, "tests", "guests", guest["name"] + ".elf")
     if not os.path.exists(elf):
         sys.exit(f"{elf}: not built; run ninja -C {args.build}")
-    words = " ".join(filter(None, [guest["args"], "end=reboot", f"only={test}" if test else ""]))
+    words = " ".join(filter(None, [args.args or guest["args"], "end=reboot", f"only={test}" if test else ""]))
     append = (f"console=com1 com1=115200,8n1 dom0_mem={guest['dom0_memory']}M,"
               f"max:{guest['dom0_memory'] + 128}M "
               f"dom0_max_vcpus={guest['vcpus']} {args.append}")
@@ -90,6 +90,7 @@ def main():
     p.add_argument("--build", default="build", help="the meson build folder (default: build)")
     p.add_argument("--cpu", default="max", help="QEMU's CPU model (the peer needs max,-smap)")
     p.add_argument("--append", default="", help="more hypervisor options")
+    p.add_argument("--args", default="", help="the guest's own words, instead of table.json's")
     p.add_argument("--prefix", default="", help="words to put before each QEMU command")
     p.add_argument("--icount", action="store_true", help="count instructions: RDTSC = instructions")
     p.add_argument("-v", "--verbose", action="store_true", help="show every console")

@@ -130,6 +130,16 @@ void neighbour_check(void)
     CHECK_EQ(hash_from_outside(), hash_at_birth);
 }
 
+domid_t neighbour_id(void)
+{
+    return neighbour.id;
+}
+
+mfn_t neighbour_frame(unsigned int i)
+{
+    return neighbour.frames[neighbour.nr_pages - 1 - i % CHILD_FREE_PAGES];
+}
+
 uint64_t free_pages_now(void)
 {
     struct xen_sysctl op = {.cmd = XEN_SYSCTL_physinfo,
@@ -234,12 +244,18 @@ static void attack(const struct attack *a, unsigned int vcpus)
     neighbour_check();
 }
 
+void attack_each(const struct attack *attacks, unsigned int n, unsigned int vcpus)
+{
+    neighbour_start();
+    for (unsigned int i = 0; i < n; i++)
+        attack(&attacks[i], vcpus);
+}
+
 void attack_all(const struct attack *attacks, unsigned int n, unsigned int vcpus)
 {
     struct baseline before;
 
     baseline_take(&before);
-    for (unsigned int i = 0; i < n; i++)
-        attack(&attacks[i], vcpus);
+    attack_each(attacks, n, vcpus);
     baseline_check(&before);
 }

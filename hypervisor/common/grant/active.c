@@ -100,6 +100,8 @@ static int pin_locked(struct domain *owner, domid_t user, grant_ref_t ref, bool 
     if (ref >= gt->nr_frames * ENTRIES_PER_FRAME)
         return GNTST_bad_gntref;
     a = active_entry(gt, ref);
+    if (!a) /* the table has grown since make_active_page() */
+        return GNTST_bad_gntref;
     pinned = a->readers || a->writers;
     if (pinned && (a->domid != user || a->readers + a->writers >= PINS_MAX))
         return GNTST_general_error;
@@ -134,8 +136,11 @@ static bool make_active_page(struct grant_table *gt, grant_ref_t ref)
     unsigned i = (unsigned)(ref / ACTIVE_PER_PAGE);
     struct active *page, *none = NULL;
 
-    if (i >= gt->nr_active_pages || __atomic_load_n(&gt->active[i], __ATOMIC_ACQUIRE))
-        return true; /* out of range is found out under the lock */
+    /* A ref that is not in the table is refused under the lock; until then it may not cost the
+     * table's owner memory, for anyone may name it. */
+    if (ref >= READ_ONCE(gt->nr_frames) * ENTRIES_PER_FRAME ||
+        __atomic_load_n(&gt->active[i], __ATOMIC_ACQUIRE))
+        return true;
     page = heap_alloc_pages(0);
     if (page && !__atomic_compare_exchange_n(&gt->active[i], &none, page, false, __ATOMIC_ACQ_REL,
                                              __ATOMIC_ACQUIRE))

@@ -27,6 +27,8 @@ struct attack {
 
 /** Runs them one after the other, each in a child with `vcpus` vCPUs. */
 void attack_all(const struct attack *attacks, unsigned int n, unsigned int vcpus);
+/** The same without the measure of the machine before and after. */
+void attack_each(const struct attack *attacks, unsigned int n, unsigned int vcpus);
 
 /* The pieces, for tests that run their children themselves. */
 struct baseline {
@@ -40,6 +42,9 @@ void baseline_check(const struct baseline *b);
 /** The neighbour's heart beats, it was never longer than two seconds silent, and its memory is
  * whole. */
 void neighbour_check(void);
+/** The neighbour, as something to aim at: its number, and frames of its hashed memory. */
+domid_t neighbour_id(void);
+mfn_t neighbour_frame(unsigned int i);
 /** Shows what the child said; counts its failures. */
 void child_absorb_console(struct child *c);
 /** Free pages of the machine, now. */

@@ -70,6 +70,7 @@ long arch_domain_relinquish(struct domain *d)
 void arch_domain_destroy(struct domain *d)
 {
     hv_free(d->cpuid_leaves);
+    pv_domain_destroy(d);
 }
 
 /* --- vCPUs ----------------------------------------------------------------------------------- */
