@@ -18,7 +18,7 @@ import machine
 import paths
 import sh
 import suite
-from bench import command as bench
+from bench import command as bench, profile
 from progress import say, step
 
 MACHINE = {                           # option: what argparse is told about it
@@ -141,6 +141,11 @@ def do_fuzz(options):
             raise sh.LabError(wrong)
 
 
+def do_profile(options):
+    build.build()
+    return profile.profile(options)
+
+
 def parser():
     top = argparse.ArgumentParser(prog="./lab", description="Mullion's workshop: build, boot, show and test the whole machine.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -171,7 +176,11 @@ def parser():
     sub.add_argument("--rows", metavar="1-9,16", help="these rows only")
     sub.add_argument("-o", "--output", choices=["text", "json"], default="text")
     sub.add_argument("--against", metavar="FILE", help="an earlier bench.json: name what got more than 2 %% worse")
+    sub.add_argument("--host-time", action="store_true", help="rows 1 to 12 as time on this host, too")
     sub.add_argument("--keep", action="store_true", help="keep the figures and the chart in docs/figures")
+    sub = command("profile", do_profile, "count where the instructions of a boot and of starting a guest go", False)
+    sub.add_argument("--top", type=int, default=15, metavar="N", help="functions shown for each phase (15)")
+    sub.add_argument("--cpu", default="", help="QEMU's CPU model (qemu64)")
     sub = command("script", do_script, "run a shell script in dom0 and exit with its status")
     sub.add_argument("--overlay", action="append", default=[], metavar="DIR", help="copied over dom0's root first")
     sub.add_argument("--file", action="append", default=[], help="a file that the script finds in /mnt")

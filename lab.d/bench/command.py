@@ -30,6 +30,9 @@ def bench(options):
         kernels.vmlinux(kernels.DOM0)
     with step("measure") as at:
         figures = measure.measure(wanted, at)
+    if options.host_time:
+        with step("host time") as at:
+            measure.host_time(figures, at)
     document = table.document(figures)
     written = {"bench.json": json.dumps(document, indent=1) + "\n", "bench.svg": chart.svg(document)}
     for folder in [paths.BUILD] + ([KEPT] if options.keep else []):
@@ -37,6 +40,8 @@ def bench(options):
         for name, words in written.items():
             (folder / name).write_text(words)
     print(written["bench.json"] if options.output == "json" else table.text(figures))
+    if options.host_time and options.output != "json":
+        print(table.host_text(figures))
     lines = table.worse(figures, Path(options.against)) if options.against else []
     for line in lines:
         say(f"  {line}")

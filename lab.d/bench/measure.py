@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import stat
+import statistics
 import struct
 import subprocess
 import sys
@@ -28,8 +29,9 @@ from bench import lines, rows
 CPU = "qemu64"
 PLUGIN = paths.BUILD / "tests/bench/libcount.so"
 LINE = re.compile(r"^row (\d+) ([^:]+): (\d+)\r?$", re.MULTILINE)
-CLASSES = ("firmware", "boot", "hypervisor", "kernel", "user")
+SPACES = ("firmware", "boot", "hypervisor", "kernel", "user")
 PEER_LINES = 274_000                  # counted once in its source; the tree is not at hand here
+HOST_RUNS = 5
 TIMEOUT = 900                         # with the time that LAB_QEMU may make it wait
 
 
@@ -50,12 +52,12 @@ def counting(hypervisor, out, *more):
 
 
 def marks(path):
-    """{name: {class: instructions executed until then}} of the plugin's file; a name that came again counts the last time."""
+    """{name: {space: instructions executed until then}} of the plugin's file; a name that came again counts the last time."""
     found = {}
     for line in path.read_text().splitlines():
         if line.startswith("mark "):
             _, name, *totals = line.split()
-            found[name] = dict(zip(CLASSES, map(int, totals)))
+            found[name] = dict(zip(SPACES, map(int, totals)))
     return found
 
 
@@ -79,7 +81,8 @@ def console_of(which, log):
 def run_guest(name, side, *, icount=True, cpu=CPU):
     wrapper = os.environ.get("LAB_QEMU", "").split()[:-1]
     command = [sys.executable, "-B", paths.TREE / "tests/guests/run.py", "--build", paths.BUILD, "--cpu", cpu, "-v",
-               "--hypervisor", machine.Machine(peer=side == "peer").hypervisor(), "--prefix", " ".join(wrapper), name]
+               "--hypervisor", machine.Machine(peer=side == "peer").hypervisor(), "--prefix", " ".join(wrapper),
+               *([] if icount else ["--no-icount"]), name]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise sh.LabError(f"the guest {name} failed on {side}:\n{done.stdout[-3000:]}")
@@ -159,3 +162,17 @@ def measure(wanted, at):
             at.at(done, len(jobs))
     order = sorted(found, key=lambda key: key[0])
     return [{"row": row, "name": name, **found[row, name]} for row, name in order]
+
+
+def host_time(figures, at):
+    """Adds {"host": {side: ticks}} to the figures of the bench guest: the host's TSC ticks that an operation took without -icount, the
+    median of several runs, each one the least of the guest's rounds. Ours and the peer's take turns, so that both see the same host."""
+    taken = {}
+    for run in range(HOST_RUNS):
+        for side in ("ours", "peer"):
+            for key, ticks in figures_in(run_guest("bench", side, icount=False)).items():
+                taken.setdefault(key, {}).setdefault(side, []).append(ticks)
+        at.at(run + 1, HOST_RUNS)
+    for figure in figures:
+        if sides := taken.get((figure["row"], figure["name"])):
+            figure["host"] = {side: int(statistics.median(ticks)) for side, ticks in sides.items()}

@@ -63,6 +63,15 @@ def text(figures):
     return "\n".join(lines)
 
 
+def host_text(figures):
+    """The second table: time on this host. QEMU's translator decides much of it, so it is never the headline."""
+    lines = ["", f"{'host TSC ticks, median, without -icount':<48} {'ours':>13} {'peer':>13} {'':>9} {'ratio':>6}"]
+    for figure in (figure for figure in figures if "host" in figure):
+        ours, peer = figure["host"]["ours"], figure["host"]["peer"]
+        lines.append(f"{figure['row']:>3}  {figure['name']:<43} {ours:>13,} {peer:>13,} {'':>9} {ours / max(peer, 1):>6.2f}")
+    return "\n".join(lines)
+
+
 def worse(figures, path):
     """One line for each of our figures that is worse than in an earlier bench.json."""
     try:

@@ -40,7 +40,7 @@ def qemu_command(args, guest, test):
         "qemu-system-x86_64", "-accel", "tcg", "-cpu", args.cpu, "-m", str(guest["memory"]),
         "-smp", str(guest["cpus"]), "-display", "none", "-serial", "stdio", "-no-reboot",
         "-kernel", args.hypervisor, "-append", append.strip(), "-initrd", f"{elf} {words}"]
-    if args.icount or guest.get("icount"):
+    if args.icount or (guest.get("icount") and not args.no_icount):
         command += ["-icount", "shift=0,sleep=off", "-rtc", "base=2024-01-01,clock=vm"]
     return command
 
@@ -93,6 +93,7 @@ def main():
     p.add_argument("--args", default="", help="the guest's own words, instead of table.json's")
     p.add_argument("--prefix", default="", help="words to put before each QEMU command")
     p.add_argument("--icount", action="store_true", help="count instructions: RDTSC = instructions")
+    p.add_argument("--no-icount", action="store_true", help="not even the guests that want it")
     p.add_argument("-v", "--verbose", action="store_true", help="show every console")
     p.add_argument("-l", "--list", action="store_true", help="list the guests")
     p.add_argument("names", nargs="*", metavar="NAME[/TEST]")
