@@ -355,7 +355,7 @@ static unsigned long milliseconds(void)
     return t.tv_sec * 1000UL + t.tv_nsec / 1000000;
 }
 
-static void note_time(struct built_domain *built, const char *step, unsigned long took)
+void built_note_time(struct built_domain *built, const char *step, unsigned long took)
 {
     size_t used = strlen(built->times);
 
@@ -375,7 +375,7 @@ int domain_build(struct hyper *h, const struct build_request *request, struct bu
         unsigned long begin = milliseconds();
 
         result = steps[i].run(&b);
-        note_time(built, steps[i].name, milliseconds() - begin);
+        built_note_time(built, steps[i].name, milliseconds() - begin);
         if (result) {
             snprintf(failure->step, sizeof(failure->step), "%s", steps[i].name);
             if (!failure->where[0])

@@ -31,6 +31,9 @@ struct built_domain {
 int domain_build(struct hyper *h, const struct build_request *request, struct built_domain *built,
                  struct failure *failure);
 
+/* Adds a step that took `took` milliseconds to built->times, unless it was too short to matter. */
+void built_note_time(struct built_domain *built, const char *step, unsigned long took);
+
 /* "1b4e28ba-…" → 16 bytes. */
 void uuid_bytes(const char *text, uint8_t bytes[16]);
 

@@ -41,6 +41,22 @@ static void start_failed(struct domain *d, const struct failure *failure)
         domain_forget(d);
 }
 
+/* Make the built domain known, in the store and on disk. */
+static int publish(struct domain *d, const struct domain_config *config, struct built_domain *built,
+                   struct failure *failure)
+{
+    uint64_t begin = now_ms(), stored;
+
+    if (store_create_domain(config, built, failure))
+        return -1;
+    stored = now_ms();
+    built_note_time(built, "store", stored - begin);
+    if (domain_define(d, config, failure))
+        return -1;
+    built_note_time(built, "define", now_ms() - stored);
+    return 0;
+}
+
 static int build_and_go(struct domain *d, int kernel_fd, int initrd_fd, struct built_domain *built,
                         struct failure *failure)
 {
@@ -50,8 +66,7 @@ static int build_and_go(struct domain *d, int kernel_fd, int initrd_fd, struct b
 
     if (domain_build(&hyper, &request, built, failure))
         return -1;
-    if (store_create_domain(config, built, failure) == 0 &&
-        domain_define(d, config, failure) == 0) {
+    if (publish(d, config, built, failure) == 0) {
         d->domid = built->domid;
         d->phase = PHASE_RUNNING;
         domain_record(d, false);
