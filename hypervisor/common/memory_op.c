@@ -160,6 +160,26 @@ static long op_populate(struct hypercall *hc)
     return reservation(hc, populate, true);
 }
 
+/* A tool reserves what it will populate. <xen/memory.h> XENMEM_claim_pages */
+static long op_claim_pages(struct hypercall *hc)
+{
+    struct xen_memory_reservation r;
+    struct domain *d;
+    long rc = -EPERM;
+
+    if (copy_in(&r, hc->arg[1]))
+        return -EFAULT;
+    if (r.extent_start.p || r.extent_order || r.mem_flags)
+        return -EINVAL;
+    d = domain_get(r.domid);
+    if (!d)
+        return -EINVAL;
+    if (current->domain->is_dom0)
+        rc = frames_claim(d, r.nr_extents);
+    domain_put(d);
+    return rc;
+}
+
 /* --- questions --- */
 
 static long op_maximum_ram_page(struct hypercall *hc)
@@ -255,6 +275,7 @@ static const struct {
     [XENMEM_decrease_reservation] = {op_decrease, true},
     [XENMEM_populate_physmap] = {op_populate, true},
     [XENMEM_exchange] = {memory_exchange, false},
+    [XENMEM_claim_pages] = {op_claim_pages, false},
     [XENMEM_maximum_ram_page] = {op_maximum_ram_page, false},
     [XENMEM_current_reservation] = {op_current_reservation, false},
     [XENMEM_maximum_reservation] = {op_maximum_reservation, false},
@@ -277,7 +298,7 @@ long do_memory_op(struct hypercall *hc)
 
     frames_reap();
     if (op >= ARRAY_SIZE(ops) || !ops[op].fn)
-        return -ENOSYS; /* sharing, paging, claims, PoD: as a Xen built without them */
+        return -ENOSYS; /* sharing, paging, PoD: as a Xen built without them */
     if (hc->arg[0] > op && !ops[op].extents)
         return -EINVAL;
     return ops[op].fn(hc);

@@ -23,6 +23,7 @@ enum { ZONE_DMA32, ZONE_HIGH, NR_ZONES };
 static spinlock_t alloc_lock = SPINLOCK_INIT;
 static struct buddy zone[NR_ZONES] = {{.free_flag = FF_FREE}, {.free_flag = FF_FREE}};
 static uint64_t nr_free, nr_dirty, nr_total;
+static uint64_t nr_claimed; /* of the free ones: only for the domains that claimed them */
 static bool started;
 
 uint64_t frames_total(void)
@@ -174,20 +175,64 @@ static void zone_put(uint64_t first, unsigned order, uint64_t stamp)
     spin_unlock(&alloc_lock);
 }
 
-/* Frames that nobody has: out of the zones, flushed from TLBs, scrubbed where needed. 0: none. */
-static uint64_t zone_take(unsigned order, unsigned flags)
+/* The lock is held. Free frames that others have claimed are not for d. */
+static bool may_take(const struct domain *d, uint64_t n)
+{
+    return nr_claimed + n <= nr_free || (d && d->claimed_pages >= n);
+}
+
+/* n frames went to d: so much less is to be kept for it. The lock is held. */
+static void claim_used(struct domain *d, uint64_t n)
+{
+    n = MIN(n, d->claimed_pages);
+    d->claimed_pages -= n;
+    nr_claimed -= n;
+}
+
+uint64_t frames_claimed(void)
+{
+    return READ_ONCE(nr_claimed);
+}
+
+int frames_claim(struct domain *d, uint64_t pages)
+{
+    uint64_t has = READ_ONCE(d->tot_pages);
+    int rc = 0;
+
+    spin_lock(&alloc_lock);
+    if (!pages)
+        claim_used(d, d->claimed_pages);
+    else if (d->claimed_pages || pages <= has || pages > d->max_pages || d->dying)
+        rc = -EINVAL;
+    else if (nr_claimed + (pages - has) > nr_free)
+        rc = -ENOMEM;
+    else
+        nr_claimed += d->claimed_pages = pages - has;
+    spin_unlock(&alloc_lock);
+    return rc;
+}
+
+/* Frames for d (NULL: nobody yet): out of the zones, flushed from TLBs, scrubbed where needed. 0:
+ * none. */
+static uint64_t zone_take(struct domain *d, unsigned order, unsigned flags)
 {
     uint64_t first = 0, stamp = 0;
 
     if (order > ORDER_MAX)
         return 0;
     spin_lock(&alloc_lock);
+    if (!may_take(d, 1UL << order)) {
+        spin_unlock(&alloc_lock);
+        return 0;
+    }
     if (!(flags & ALLOC_DMA32))
         first = buddy_alloc(&zone[ZONE_HIGH], order, &stamp);
     if (!first)
         first = buddy_alloc(&zone[ZONE_DMA32], order, &stamp);
     if (first) {
         nr_free -= 1UL << order;
+        if (d)
+            claim_used(d, 1UL << order);
         for (uint64_t n = first; n < first + (1UL << order); n++)
             nr_dirty -= !!(FRAME_TABLE[n].flags & FF_DIRTY);
     }
@@ -218,7 +263,7 @@ mfn_t alloc_frames(struct domain *d, unsigned order, unsigned flags)
         return boot_alloc_frames(order);
     if (d && (order > ORDER_MAX || !count_pages(d, 1L << order)))
         return INVALID_MFN;
-    first = zone_take(order, flags);
+    first = zone_take(d, order, flags);
     if (!first) {
         if (d)
             count_pages(d, -(1L << order));
@@ -237,7 +282,7 @@ mfn_t alloc_frames(struct domain *d, unsigned order, unsigned flags)
 
 mfn_t alloc_frames_unowned(unsigned order, unsigned flags)
 {
-    uint64_t first = zone_take(order, flags);
+    uint64_t first = zone_take(NULL, order, flags);
 
     return first ? mfn(first) : INVALID_MFN;
 }
@@ -390,6 +435,7 @@ long domain_relinquish_frames(struct domain *d)
 {
     mfn_t m;
 
+    frames_claim(d, 0);
     for (unsigned i = 1; next_unvisited(d, &m); i++) {
         if (!mfn_eq(m, INVALID_MFN)) {
             long rc = frame_drop_types(m, d);

@@ -49,6 +49,7 @@ struct domain {
     spinlock_t page_lock;
     uint32_t page_head;              /* first frame number of its list, 0: none */
     uint64_t tot_pages, max_pages;
+    uint64_t claimed_pages;          /* set aside for it, not allocated yet; the frame allocator's lock */
 
     struct shared_info *shared_info; /* heap page shared with the guest */
     struct sched_domain *sched;      /* common/sched: weight, cap */

@@ -39,7 +39,7 @@ _Static_assert(sizeof(struct frame) == 32, "32 bytes a frame is under 1 % of RAM
 
 /* --- descriptors ------------------------------------------------------------------------------------------------ */
 bool mfn_is_ram(mfn_t f);                    /* has a descriptor and is RAM (not a hole, not MMIO) */
-uint64_t frames_total(void), frames_free(void), frames_scrub_pending(void);
+uint64_t frames_total(void), frames_free(void), frames_scrub_pending(void), frames_claimed(void);
 mfn_t max_ram_mfn(void);                     /* highest RAM frame + 1 */
 
 /* --- references --------------------------------------------------------------------------------------------------- */
@@ -59,6 +59,11 @@ bool frame_is_writable_type(mfn_t f);        /* currently typed FT_WRITABLE or F
  * the hypervisor, unmapped. INVALID_MFN when there is no memory or d would pass max_pages.
  */
 mfn_t alloc_frames(struct domain *d, unsigned order, unsigned flags);
+/*
+ * Set frames aside so that d can grow to `pages`; nobody else gets them. 0 gives back what is left. -EINVAL: it has a claim,
+ * has so many, may not have so many, or is dying; -ENOMEM.
+ */
+int frames_claim(struct domain *d, uint64_t pages);
 void free_frames(mfn_t f, unsigned order);   /* of the hypervisor's (d NULL) only */
 /* Give back the domain's own (allocation) reference; the frame goes when nobody else holds it. False: it was gone already. */
 bool frame_release(mfn_t f, struct domain *d);

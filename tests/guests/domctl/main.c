@@ -367,6 +367,60 @@ static void test_run_and_end(void)
     CHECK_EQ(free_pages(), before);
 }
 
+static uint64_t outstanding(void)
+{
+    struct xen_sysctl op = {.cmd = 0};
+
+    CHECK_RC(sysctl(&op, XEN_SYSCTL_physinfo), 0);
+    return op.u.physinfo.outstanding_pages;
+}
+
+static long claim(domid_t id, uint64_t pages)
+{
+    struct xen_memory_reservation r = {.nr_extents = pages, .domid = id};
+
+    return hv_memory_op(XENMEM_claim_pages, &r);
+}
+
+/* Memory set aside: for one domain, no more than there is, and given back by use, word or death. */
+static void test_claim(void)
+{
+    static xen_pfn_t list[64];
+    struct xen_domctl op = plain();
+    struct xen_memory_reservation r = {.nr_extents = 64};
+    domid_t id;
+
+    REQUIRE(CHECK_RC(domctl(&op, XEN_DOMCTL_createdomain, 0), 0));
+    id = op.domain;
+    op.u.max_mem.max_memkb = 4 << 20;
+    CHECK_RC(domctl(&op, XEN_DOMCTL_max_mem, id), 0);
+    CHECK_RC(claim(4321, 10), -XEN_EINVAL);
+    CHECK_RC(claim(DOMID_SELF, 10), -XEN_EINVAL);
+    r = (struct xen_memory_reservation){.nr_extents = 1, .extent_order = 1, .domid = id};
+    CHECK_RC(hv_memory_op(XENMEM_claim_pages, &r), -XEN_EINVAL);
+    r = (struct xen_memory_reservation){.nr_extents = 1, .domid = id};
+    set_xen_guest_handle(r.extent_start, list);
+    CHECK_RC(hv_memory_op(XENMEM_claim_pages, &r), -XEN_EINVAL);
+    CHECK_RC(hv_memory_op(XENMEM_claim_pages, BAD_POINTER), -XEN_EFAULT);
+    CHECK_RC(claim(id, (4 << 18) + 1), -XEN_EINVAL); /* more than it may have */
+    CHECK_RC(claim(id, 4 << 18), -XEN_ENOMEM);       /* more than there is */
+    CHECK_EQ(outstanding(), 0);
+    CHECK_RC(claim(id, 256), 0);
+    CHECK_RC(claim(id, 300), -XEN_EINVAL); /* one at a time */
+    CHECK_EQ(outstanding(), 256);
+    r = (struct xen_memory_reservation){.nr_extents = 64, .domid = id};
+    set_xen_guest_handle(r.extent_start, list);
+    CHECK_EQ(hv_memory_op(XENMEM_populate_physmap, &r), 64);
+    CHECK_EQ(outstanding(), 192);
+    CHECK_RC(claim(id, 0), 0);
+    CHECK_EQ(outstanding(), 0);
+    CHECK_RC(claim(id, 64), -XEN_EINVAL); /* it has so many */
+    CHECK_RC(claim(id, 100), 0);
+    CHECK_EQ(outstanding(), 36);
+    destroy(id);
+    CHECK_EQ(outstanding(), 0);
+}
+
 GUEST("domctl", TEST(versions), TEST(getdomaininfo), TEST(lists), TEST(physinfo), TEST(readconsole),
-      TEST(create_destroy), TEST(create_refused), TEST(handle), TEST(memory_limit),
+      TEST(create_destroy), TEST(create_refused), TEST(handle), TEST(memory_limit), TEST(claim),
       TEST(bad_contexts), TEST(pause), TEST(run_and_end));

@@ -84,6 +84,35 @@ static void limits_hold(void)
     CU_ASSERT(!fake_mm_exists(1));
 }
 
+/* What one domain claimed, nobody else gets, down to the last frame. */
+static void claims_hold(void)
+{
+    struct domain *a = fake_mm_domain(1, RAM), *b = fake_mm_domain(2, RAM);
+    uint64_t n = 0;
+    mfn_t m;
+
+    EQ(frames_claim(a, 0), 0);
+    EQ(frames_claim(a, RAM + 1), -EINVAL);
+    EQ(frames_claim(a, RAM), -ENOMEM);
+    EQ(frames_claim(a, 100), 0);
+    EQ(frames_claim(a, 100), -EINVAL);
+    while (!mfn_eq(alloc_frames(b, 0, 0), INVALID_MFN))
+        n++;
+    CU_ASSERT(n > 0 && frames_free() >= 100);
+    CU_ASSERT(mfn_eq(alloc_frames_unowned(0, 0), INVALID_MFN));
+    for (unsigned i = 0; i < 100; i++)
+        CU_ASSERT_FATAL(!mfn_eq(alloc_frames(a, 0, 0), INVALID_MFN));
+    EQ(frames_claimed(), 0);
+    CU_ASSERT(mfn_eq(alloc_frames(a, 0, 0), INVALID_MFN));
+    m = mfn(b->page_head);
+    CU_ASSERT(frame_release(m, b));
+    EQ(frames_claim(a, 101), 0);
+    EQ(frames_claim(b, b->tot_pages + 1), -ENOMEM);
+    fake_mm_kill(a); /* takes its claim along */
+    EQ(frames_claimed(), 0);
+    fake_mm_kill(b);
+}
+
 static void memory_comes_back_whole(void)
 {
     struct domain *d = fake_mm_domain(1, RAM);
@@ -271,6 +300,7 @@ static const struct test tests[] = {
     {"a frame is scrubbed and counted", one_frame_is_scrubbed_and_counted},
     {"references keep a frame and its domain", references_keep_a_frame},
     {"limits hold", limits_hold},
+    {"claims hold", claims_hold},
     {"memory comes back whole", memory_comes_back_whole},
     {"random orders never overlap", random_orders_never_overlap},
     {"reuse flushes TLBs once", reuse_flushes},
