@@ -20,6 +20,7 @@ static const struct sysctl_entry {
     [XEN_SYSCTL_availheap] = {sysctl_availheap, true},
     [XEN_SYSCTL_cputopoinfo] = {sysctl_cputopoinfo, true},
     [XEN_SYSCTL_numainfo] = {sysctl_numainfo, true},
+    [XEN_SYSCTL_scheduler_op] = {sysctl_scheduler_op, true},
     [XEN_SYSCTL_cpupool_op] = {sysctl_cpupool_op, true},
     [XEN_SYSCTL_get_cpu_featureset] = {sysctl_get_cpu_featureset, true},
     [XEN_SYSCTL_get_cpu_policy] = {sysctl_get_cpu_policy, true},

@@ -16,6 +16,21 @@ long sysctl_sched_id(struct xen_sysctl *op)
     return 0;
 }
 
+/* What credit2 has for the whole pool is a rate limit; our time slices need none. */
+long sysctl_scheduler_op(struct xen_sysctl *op)
+{
+    struct xen_sysctl_scheduler_op *a = &op->u.scheduler_op;
+
+    if (a->cpupool_id)
+        return -ESRCH;
+    if (a->sched_id != XEN_SCHEDULER_CREDIT2)
+        return -EINVAL;
+    if (a->cmd != XEN_SYSCTL_SCHEDOP_getinfo)
+        return a->cmd == XEN_SYSCTL_SCHEDOP_putinfo ? -EOPNOTSUPP : -EINVAL;
+    a->u.sched_credit2.ratelimit_us = 0;
+    return 0;
+}
+
 long sysctl_getdomaininfolist(struct xen_sysctl *op)
 {
     struct xen_sysctl_getdomaininfolist *a = &op->u.getdomaininfolist;

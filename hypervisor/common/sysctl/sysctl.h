@@ -10,8 +10,9 @@
 typedef long sysctl_fn(struct xen_sysctl *op);
 
 sysctl_fn sysctl_readconsole, sysctl_physinfo, sysctl_getcpuinfo, sysctl_availheap,
-    sysctl_cputopoinfo, sysctl_numainfo;                                /* machine.c */
-sysctl_fn sysctl_sched_id, sysctl_getdomaininfolist, sysctl_cpupool_op; /* domains.c */
+    sysctl_cputopoinfo, sysctl_numainfo; /* machine.c */
+sysctl_fn sysctl_sched_id, sysctl_getdomaininfolist, sysctl_cpupool_op,
+    sysctl_scheduler_op; /* domains.c */
 
 sysctl_fn sysctl_get_cpu_policy, sysctl_get_cpu_featureset; /* arch/x86/pv/cpuid_leaves.c */
 
