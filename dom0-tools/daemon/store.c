@@ -49,6 +49,7 @@ static void init_own_nodes(uint64_t memory_kib)
 
     write_if_absent("/local/domain/0/domid", "0");
     write_if_absent("/local/domain/0/name", "Domain-0");
+    write_if_absent("/local/pool/0/name", "Pool-0");
     snprintf(number, sizeof(number), "%" PRIu64, memory_kib);
     write_if_absent("/local/domain/0/memory/target", number);
     write_if_absent("/local/domain/0/memory/static-max", number);
