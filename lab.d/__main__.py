@@ -37,6 +37,7 @@ MACHINE = {                           # option: what argparse is told about it
     "append": dict(default="", metavar="ARGS", help="more arguments for the dom0 kernel"),
     "initrd": dict(metavar="I", help="another initial RAM disk for dom0"),
     "disk": dict(action="append", metavar="FILE", help="dom0's disks, instead of ours"),
+    "xl": dict(action="store_true", help="dom0's root has Debian's xl and libvirt, too"),
     "keep": dict(action="store_true", help="keep what dom0 and guests write in the disk images"),
     "no-net": dict(action="store_true", help="no NIC"),
     "icount": dict(action="store_true", help="count instructions: one TSC tick each, every run alike"),
@@ -54,7 +55,7 @@ def make_machine(options):
             "icount")
     which = machine.Machine(**{name: getattr(options, name) for name in same}, net=not options.no_net)
     with paths.only_one("images"), step("images") as at:
-        made = images.all_images(at)
+        made = images.all_images(at, xl=options.xl)
         if options.kernel:
             which.kernel = str(images.elf_kernel(Path(options.kernel)))
     if options.iso is not None or options.uefi:

@@ -3,6 +3,7 @@
 
     dom0.initrd   busybox, the modules of disks and file systems, and the script that finds dom0's root
     dom0.img      dom0's root: ext4, labelled mullion-dom0, Debian packages and our programs
+    dom0-xl.img   the same with Debian's xl and libvirt in it
     web.img       a guest's root: ext4, Debian packages, a web server
     images.img    what dom0 mounts on /var/lib/mullion/images: ext4, labelled mullion-images; guest images and kernels
 
@@ -21,7 +22,7 @@ import stamp
 
 BUSES = ["virtio_pci", "virtio_blk", "virtio_console", "ahci", "ata_piix", "sd_mod", "sr_mod"]
 FILE_SYSTEMS = ["crc32c_generic", "ext4", "squashfs", "overlay", "isofs", "loop"]
-DOM0_LATE = ["virtio_net", "e1000", "e1000e", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs", "tun",
+DOM0_LATE = ["loop", "virtio_net", "e1000", "e1000e", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs", "tun",
              "bridge"]
 GUEST_MODULES = ["xen-blkfront", "xen-netfront", "crc32c_generic", "ext4"]
 
@@ -29,6 +30,9 @@ DOM0_PACKAGES = ["base-files", "libc6", "busybox-static", "kmod", "iproute2", "x
                  "libxencall1", "libxenforeignmemory1", "libxenevtchn1", "libxengnttab1", "libxenstore4",
                  "libxentoolcore1", "libyajl2", "liburing2", "libnbd0", "libmnl0", "libseccomp2", "libssl3",
                  "zlib1g", "liblzma5", "libzstd1", "liblz4-1"]
+# Debian's own toolstacks, for a root of their own: twice the size of ours, so not in it.
+XL_PACKAGES = DOM0_PACKAGES + ["xen-utils-4.17", "libvirt-daemon", "libvirt-daemon-driver-xen", "libvirt-clients",
+                               "bash", "util-linux"]
 GUEST_PACKAGES = ["base-files", "libc6", "busybox-static"]
 NOT_NEEDED = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian",
               "usr/share/perl5", "usr/share/bash-completion", "usr/lib/x86_64-linux-gnu/gconv"]
@@ -69,11 +73,11 @@ def _copy(source, target, mode):
     target.chmod(mode)
 
 
-def debian(step=None):
+def debian(step=None, packages=DOM0_PACKAGES, folder="dom0-debian"):
     """dom0's Debian packages, unpacked and thinned; the base of its root."""
-    folder = paths.IMAGES / "dom0-debian"
-    if not stamp.fresh(folder, DOM0_PACKAGES):
-        debs.tree(folder, DOM0_PACKAGES, step)
+    folder = paths.IMAGES / folder
+    if not stamp.fresh(folder, packages):
+        debs.tree(folder, packages, step)
         for name in NOT_NEEDED:
             shutil.rmtree(folder / name, ignore_errors=True)
     return folder
@@ -103,10 +107,10 @@ def dom0_initrd():
     return initrd("dom0.initrd", kernels.DOM0, BUSES + FILE_SYSTEMS, paths.LAB / "dom0/initrd-init")
 
 
-def dom0_tree(step=None):
+def dom0_tree(step=None, name="dom0", base=None):
     """dom0's root as a folder: Debian's packages, the late modules, our init, our programs."""
-    base = debian(step)
-    folder = paths.IMAGES / "dom0.tree"
+    base = base or debian(step)
+    folder = paths.IMAGES / f"{name}.tree"
     inputs = (stamp.same_as(base), kernels.bzimage(kernels.DOM0), paths.LAB / "dom0", paths.STAGE,
               paths.LAB / "images.py")
     if stamp.fresh(folder, *inputs):
@@ -118,6 +122,9 @@ def dom0_tree(step=None):
     for name in ("dev", "proc", "sys", "run", "tmp", "mnt", "root", "etc", "var/lib/mullion/images", "var/lib/mullion/domains",
                  "var/log/mullion"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    for name, target in {"run": "/run", "lock": "/run/lock"}.items():   # as base-files has them once it is installed
+        shutil.rmtree(folder / "var" / name)
+        (folder / "var" / name).symlink_to(target)
     if paths.STAGE.exists():
         sh.run(["cp", "-a", f"{paths.STAGE}/.", folder], "dom0-root")
         sh.run(["ldconfig", "-r", folder], "dom0-root")
@@ -131,13 +138,18 @@ def dom0_tree(step=None):
     return folder
 
 
-def dom0_root(step=None):
-    folder = dom0_tree(step)
-    product = paths.IMAGES / "dom0.img"
+def dom0_root(step=None, name="dom0", base=None):
+    folder = dom0_tree(step, name, base)
+    product = paths.IMAGES / f"{name}.img"
     if not stamp.fresh(product, stamp.same_as(folder)):
         _ext4(product, folder, "mullion-dom0", "512M")
         stamp.keep(product, stamp.same_as(folder))
     return product
+
+
+def xl_root(step=None):
+    """dom0's root with Debian's xl and libvirt."""
+    return dom0_root(step, "dom0-xl", debian(step, XL_PACKAGES, "dom0-xl-debian"))
 
 
 def guest_root():
@@ -204,10 +216,10 @@ def peer_hypervisor():
     return product
 
 
-def all_images(step=None):
+def all_images(step=None, xl=False):
     """Everything a machine with dom0 and guests boots from."""
-    return {"kernel": kernels.vmlinux(kernels.DOM0), "initrd": dom0_initrd(), "root": dom0_root(step),
-            "guests": guest_disk()}
+    return {"kernel": kernels.vmlinux(kernels.DOM0), "initrd": dom0_initrd(),
+            "root": xl_root(step) if xl else dom0_root(step), "guests": guest_disk()}
 
 
 def peer_store():
