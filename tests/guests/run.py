@@ -29,7 +29,7 @@ def load_table():
 
 
 def qemu_command(args, guest, test):
-    elf = os.path.join(args.build, "tests", "guests", guest["name"] + ".elf")
+    elf = os.path.join(args.build, "tests", "guests", guest.get("elf", guest["name"]) + ".elf")
     if not os.path.exists(elf):
         sys.exit(f"{elf}: not built; run ninja -C {args.build}")
     words = " ".join(filter(None, [args.args or guest["args"], "end=reboot", f"only={test}" if test else ""]))
