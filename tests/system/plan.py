@@ -63,7 +63,7 @@ def unit(report):
     path.unlink(missing_ok=True)
     paths.LOGS.mkdir(parents=True, exist_ok=True)
     with open(paths.LOGS / "unit.log", "wb") as log:
-        subprocess.run(["meson", "test", "-C", paths.BUILD, "--no-rebuild"], stdout=log, stderr=log, check=False)
+        subprocess.run(["meson", "test", "-C", paths.BUILD, "--no-rebuild", "-t", "10"], stdout=log, stderr=log, check=False)
     if not path.exists():
         return f"meson test ran nothing:\n{sh.tail(paths.LOGS / 'unit.log')}"
     for line in path.read_text().splitlines():
