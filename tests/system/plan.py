@@ -170,11 +170,12 @@ def group(name, peer, timeout=1200, **choices):
 
 def tests(*, fast, peer):
     table = json.loads((paths.TREE / "tests/guests/table.json").read_text())
-    names = [entry["name"] for entry in table["guests"]]
+    guests = [entry for entry in table["guests"] if not entry.get("manual")]
     images.all_images()
     images.peer_hypervisor()
     plan = [Test("unit", unit, counts=False)]
-    plan += [guest(name, on_peer) for name in names for on_peer in ((True,) if peer else (False, True))]
+    plan += [guest(entry["name"], on_peer) for entry in guests for on_peer in ((True,) if peer else (False, True))
+             if not (on_peer and entry.get("only_mullion"))]
     if not peer:
         plan += [Test("ceilings: what operations may cost", lambda _: ceilings.operations()),
                  Test("ceilings: lines of trusted code", lambda _: ceilings.trusted_code()), machines()]
