@@ -48,7 +48,7 @@ static bool take_same_frame(const struct pt_edit *e, pte_t was, pte_t new)
 {
     struct frame *f;
 
-    if (((was ^ new) & ~PTE_LIGHT) || (was & (PTE_CACHE_ATTRS | PTE_GRANT)) ||
+    if (((was ^ new) & ~PTE_LIGHT) || (was & PTE_CACHE_ATTRS) || ((was | new) & PTE_GRANT) ||
         !(f = ram_frame(pte_mfn(new))) || f->owner != e->pg_owner->id)
         return false;
     return (was & PTE_RW) || !type_get_writable(f);
