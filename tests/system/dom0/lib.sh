@@ -47,7 +47,7 @@ until_within() {
 	done
 }
 
-fetch() { timeout 60 wget -q -O "$2" "http://$1"; }
+fetch() { timeout 300 wget -q -O "$2" "http://$1"; }
 serves() { fetch "$1/index.html" /tmp/page.$$ && cmp /tmp/page.$$ /mnt/index.html; }
 serving() { until_within 300 serves "$1" || { tail -n 20 /var/log/mullion/console/*.log; return 1; }; }
 
