@@ -107,8 +107,8 @@ static long op_poll(uint64_t arg)
         return -EFAULT;
 
     v->poll_port = poll.nr_ports == 1 ? ports[0] : 0;
-    evtchn_polling(v, true); /* first: who finds it blocked ends the polling, too */
-    v->blocked = true;
+    v->blocked = true; /* first: whoever clears polling after this clears blocked, and wakes it */
+    evtchn_polling(v, true);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     found = vcpu_event_pending(v) ? 1 : look_at_ports(v->domain, ports, poll.nr_ports);
     if (found) {
