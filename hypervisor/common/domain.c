@@ -16,8 +16,7 @@
 #include <hv/time.h>
 #include <asm/pv.h>
 
-#define HASH_SIZE        64
-#define DOMAIN_MAX_VCPUS 128
+#define HASH_SIZE 64
 
 struct domain *dom0, *dom_xen, *dom_io, *idle_domain;
 

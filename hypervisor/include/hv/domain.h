@@ -17,6 +17,8 @@ struct vcpu;
 struct evtchn_domain; /* hv/evtchn.h */
 struct grant_table;   /* hv/grant.h */
 
+#define DOMAIN_MAX_VCPUS 128
+
 struct domain {
     domid_t id;
     bool is_dom0;         /* privilege is a table (hypercall.c); this is its one input so far */

@@ -104,8 +104,7 @@ static void start_dom0(void)
         refuse_to_start(
             "the boot loader gave no module",
             "Give dom0's kernel (an ELF file) as the first module and its initrd as the second.");
-    cfg.max_vcpus =
-        opt.dom0_max_vcpus && opt.dom0_max_vcpus < nr_cpus ? opt.dom0_max_vcpus : nr_cpus;
+    cfg.max_vcpus = MIN(opt.dom0_max_vcpus ? opt.dom0_max_vcpus : nr_cpus, DOMAIN_MAX_VCPUS);
     if (domain_create(0, &cfg, &d) || domain_make_vcpus(d, cfg.max_vcpus))
         refuse_to_start("out of hypervisor memory", how);
     dom0 = d;
