@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hostile_grants: THREATS 17–19, 21 and 22, grants of an unprivileged child.
+ *
+ * How this guest would break the hypervisor: by making it hold pages for ever (it dies with
+ * mappings, with handles, with the hypervisor's own shared pages granted to itself or registered as
+ * its vcpu_info: 21), by unmapping in parts or otherwise than it mapped (18), by references,
+ * domains and entries that there are not (19), and by an entry that changes while it is looked at
+ * (17, 22).
+ */
+#include <rt/attack.h>
+#include <rt/test.h>
+
+static domid_t me; /* set by dom0 */
+
+static void say_who(struct child *c)
+{
+    domid_t *view = child_view(c, &me);
+
+    *view = c->id;
+    child_unview(view);
+}
+
+static struct gnttab_map_grant_ref map_of(unsigned int page, grant_ref_t ref, uint32_t flags)
+{
+    return (struct gnttab_map_grant_ref){
+        .host_addr = (uint64_t)child_page(page), .flags = flags, .ref = ref, .dom = me};
+}
+
+static void empty(unsigned int page)
+{
+    CHECK_RC(hv_update_va_mapping(child_page(page), 0, UVMF_INVLPG), 0);
+}
+
+/* --- pages that the hypervisor shares: they are referenced like any other, and must come back ---
+ */
+
+static mfn_t shared_frame(unsigned int which)
+{
+    return which ? pte_mfn(pte_get(grant_table)) : start_info->shared_info >> 12;
+}
+
+static void die_with_shared_mapped(void)
+{
+    CHECK_RC(gnttab_init(), 0);
+    for (unsigned int i = 0; i < 8; i++)
+        CHECK_RC(hv_update_va_mapping(child_page(i), pte_make(shared_frame(i & 1), PTE_RW_FLAGS),
+                                      UVMF_INVLPG),
+                 0);
+    CHECK_RC(hv_update_va_mapping(child_page(0), pte_make(shared_frame(1), PTE_RO_FLAGS), 0), 0);
+}
+
+static void die_with_shared_in_a_pinned_table(void)
+{
+    uint64_t *table = child_page(0);
+
+    CHECK_RC(gnttab_init(), 0);
+    for (unsigned int i = 0; i < 512; i++)
+        table[i] = pte_make(shared_frame(i & 1), i & 2 ? PTE_RW_FLAGS : PTE_RO_FLAGS);
+    CHECK_RC(page_set_readonly(table), 0);
+    CHECK_RC(mmuext(MMUEXT_PIN_L1_TABLE, mfn_of(table)), 0);
+}
+
+/* A table that is refused in its middle gives back what it took. */
+static void die_with_shared_in_a_bad_table(void)
+{
+    uint64_t *table = child_page(0);
+
+    CHECK_RC(gnttab_init(), 0);
+    for (unsigned int i = 0; i < 512; i++)
+        table[i] = pte_make(shared_frame(i & 1), i & 2 ? PTE_RW_FLAGS : PTE_RO_FLAGS);
+    table[300] = pte_make(0xb8, PTE_RW_FLAGS);
+    CHECK_RC(page_set_readonly(table), 0);
+    CHECK(mmuext(MMUEXT_PIN_L1_TABLE, mfn_of(table)) < 0);
+}
+
+static void die_with_shared_as_vcpu_info(void)
+{
+    struct vcpu_register_vcpu_info reg = {.offset = 1024};
+
+    CHECK_RC(gnttab_init(), 0);
+    for (unsigned int v = 1; v < 3; v++) {
+        reg.mfn = shared_frame(v & 1);
+        CHECK_RC(hv_vcpu_op(VCPUOP_register_vcpu_info, v, &reg), 0);
+    }
+}
+
+static void die_with_shared_granted(void)
+{
+    CHECK_RC(gnttab_init(), 0);
+    for (unsigned int i = 0; i < 8; i++) {
+        struct gnttab_map_grant_ref map = map_of(i, 8 + i,
+                                                 GNTMAP_host_map | (i & 2 ? GNTMAP_device_map : 0) |
+                                                     (i & 4 ? GNTMAP_readonly : 0));
+
+        empty(i);
+        grant_set(8 + i, me, shared_frame(i & 1), GTF_permit_access);
+        CHECK_RC(hv_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
+    }
+}
+
+static void copy_shared(void)
+{
+    CHECK_RC(gnttab_init(), 0);
+    for (unsigned int i = 0; i < 8; i++) {
+        struct gnttab_copy copy = {
+            .source = {.domid = DOMID_SELF, .u.gmfn = shared_frame(i & 1)},
+            .dest = {.domid = DOMID_SELF,
+                     .u.gmfn = i & 2 ? shared_frame(1) : mfn_of(child_page(1))},
+            .len = 8};
+
+        copy.source.offset = copy.dest.offset = 4000;
+        CHECK_RC(hv_grant_op(GNTTABOP_copy, &copy, 1), 0);
+    }
+}
+
+/* --- handles --- */
+
+static void die_with_handles(void)
+{
+    CHECK_RC(gnttab_init(), 0);
+    for (unsigned int i = 0; i < 8; i++) {
+        struct gnttab_map_grant_ref map = map_of(i, 8 + i,
+                                                 GNTMAP_host_map | (i & 2 ? GNTMAP_device_map : 0) |
+                                                     (i & 4 ? GNTMAP_readonly : 0));
+
+        empty(i);
+        grant_set(8 + i, me, mfn_of(child_page(8 + i)), GTF_permit_access);
+        CHECK_RC(hv_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
+        CHECK_EQ(map.status, GNTST_okay);
+        CHECK_EQ(grant_table[8 + i].flags & GTF_reading, GTF_reading);
+    }
+}
+
+/* (XSA-224, XSA-234) Each part is unmapped once, as what it was mapped as. */
+static void parts(void)
+{
+    CHECK_RC(gnttab_init(), 0);
+    grant_set(8, me, mfn_of(child_page(8)), GTF_permit_access);
+    for (unsigned int readonly = 0; readonly < 2; readonly++) {
+        struct gnttab_map_grant_ref map =
+            map_of(0, 8, GNTMAP_host_map | GNTMAP_device_map | (readonly ? GNTMAP_readonly : 0));
+        struct gnttab_unmap_grant_ref unmap = {0};
+
+        empty(0);
+        CHECK_RC(hv_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
+        CHECK_EQ(map.status, GNTST_okay);
+        unmap.handle = map.handle;
+        unmap.host_addr = map.host_addr;
+        CHECK_RC(hv_grant_op(GNTTABOP_unmap_grant_ref, &unmap, 1), 0);
+        CHECK_EQ(unmap.status, GNTST_okay);
+        CHECK(grant_table[8].flags & GTF_reading); /* the device's part holds it */
+        unmap.host_addr = 0;
+        unmap.dev_bus_addr = map.dev_bus_addr;
+        CHECK_RC(hv_grant_op(GNTTABOP_unmap_grant_ref, &unmap, 1), 0);
+        CHECK_EQ(unmap.status, GNTST_okay);
+        CHECK_EQ(grant_table[8].flags, GTF_permit_access);
+        CHECK_RC(hv_grant_op(GNTTABOP_unmap_grant_ref, &unmap, 1), 0);
+        CHECK(unmap.status < 0);
+    }
+}
+
+/* (XSA-227, XSA-316) Places and references that there are not: a negative status. */
+static void not_there(void)
+{
+    static const grant_ref_t refs[] = {GRANT_ENTRIES, 0x7fffffff, 0xffffffff, 0x10000};
+    static const domid_t doms[] = {0x7fef, DOMID_IO, DOMID_XEN, DOMID_INVALID, 0xffff};
+    maddr_t entry = pte_place_of(child_page(0), 1).maddr;
+
+    CHECK_RC(gnttab_init(), 0);
+    grant_set(8, me, mfn_of(child_page(8)), GTF_permit_access);
+    empty(0);
+    for (unsigned int i = 0; i < ARRAY_SIZE(refs); i++) {
+        struct gnttab_map_grant_ref map = map_of(0, refs[i], GNTMAP_host_map);
+
+        CHECK_RC(hv_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
+        CHECK(map.status < 0);
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(doms); i++) {
+        struct gnttab_map_grant_ref map = map_of(0, 8, GNTMAP_host_map);
+
+        map.dom = doms[i];
+        CHECK_RC(hv_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
+        CHECK(map.status < 0);
+    }
+    for (unsigned int off = 1; off < 8; off++) {
+        struct gnttab_map_grant_ref map = map_of(0, 8, GNTMAP_host_map | GNTMAP_contains_pte);
+
+        map.host_addr = entry + off;
+        CHECK_RC(hv_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
+        CHECK(map.status < 0);
+    }
+    CHECK_EQ(grant_table[8].flags, GTF_permit_access);
+}
+
+/* --- 17, 22: the owner's other vCPU never lets the entry stand still --- */
+
+static volatile uint32_t over;
+
+static void flip_entry(void)
+{
+    for (unsigned int i = 0; !over; i++) {
+        grant_table[8].domid = i & 1 ? me : 0;
+        grant_table[8].frame = mfn_of(child_page(8 + (i & 3)));
+        __atomic_fetch_xor(&grant_table[8].flags, GTF_readonly, __ATOMIC_SEQ_CST);
+    }
+}
+
+static void map_flipping_entry(void)
+{
+    unsigned int mapped = 0;
+
+    CHECK_RC(gnttab_init(), 0);
+    grant_set(8, me, mfn_of(child_page(8)), GTF_permit_access);
+    empty(0);
+    CHECK_RC(vcpu_start(1, flip_entry), 0);
+    for (unsigned int i = 0; i < 20000; i++) {
+        struct gnttab_map_grant_ref map =
+            map_of(0, 8, GNTMAP_host_map | (i & 1 ? GNTMAP_readonly : 0));
+        struct gnttab_unmap_grant_ref unmap = {.host_addr = map.host_addr};
+        bool own = false;
+
+        CHECK_RC(hv_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
+        if (map.status != GNTST_okay)
+            continue;
+        mapped++;
+        for (unsigned int p = 8; p < 12; p++)
+            own |= map.dev_bus_addr == mfn_of(child_page(p)) << 12;
+        CHECK(own);
+        CHECK_EQ(pte_mfn(pte_get(child_page(0))), map.dev_bus_addr >> 12);
+        unmap.handle = map.handle;
+        CHECK_RC(hv_grant_op(GNTTABOP_unmap_grant_ref, &unmap, 1), 0);
+        CHECK_EQ(unmap.status, GNTST_okay);
+    }
+    over = 1;
+    CHECK(mapped > 0);
+}
+
+static void test_shared_pages(void)
+{
+    static const struct attack attacks[] = {
+        {"mapped", die_with_shared_mapped, .prepare = say_who},
+        {"in a pinned table", die_with_shared_in_a_pinned_table, .prepare = say_who},
+        {"in a table that is refused", die_with_shared_in_a_bad_table, .prepare = say_who},
+        {"as vcpu_info", die_with_shared_as_vcpu_info, .prepare = say_who},
+        {"granted to itself", die_with_shared_granted, .prepare = say_who},
+        {"copied", copy_shared, .prepare = say_who},
+    };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(attacks); i++)
+        attack_all(&attacks[i], 1, 3);
+}
+
+static void test_handles(void)
+{
+    static const struct attack attacks[] = {
+        {"dies with handles", die_with_handles, .prepare = say_who},
+        {"unmaps in parts", parts, .prepare = say_who},
+        {"what is not there", not_there, .prepare = say_who},
+    };
+
+    attack_all(attacks, ARRAY_SIZE(attacks), 1);
+}
+
+static void test_flipping(void)
+{
+    static const struct attack attacks[] = {
+        {"an entry that changes", map_flipping_entry, .prepare = say_who},
+    };
+
+    attack_all(attacks, ARRAY_SIZE(attacks), 2);
+}
+
+GUEST("hostile_grants", TEST(shared_pages), TEST(handles), TEST(flipping));
