@@ -193,6 +193,27 @@ static void not_there(void)
     CHECK_EQ(grant_table[8].flags, GTF_permit_access);
 }
 
+/* The mark of a grant's entry (bit 62), which owns no reference, set by the guest while it changes
+ * the rights: the entry's own references would be lost with it. */
+static void forge_mark(void)
+{
+    const uint64_t mark = 1ull << 62;
+
+    for (unsigned int i = 0; i < 4; i++) {
+        mfn_t m = mfn_of(child_page(8 + i));
+        uint64_t from = i & 1 ? PTE_RO_FLAGS : PTE_RW_FLAGS;
+        uint64_t to = i & 1 ? PTE_RW_FLAGS : PTE_RO_FLAGS;
+        long rc;
+
+        CHECK_RC(hv_update_va_mapping(child_page(i), pte_make(m, from), UVMF_INVLPG), 0);
+        rc = i & 2 ? mmu_write(pte_place_of(child_page(i), 1).maddr, pte_make(m, to | mark))
+                   : hv_update_va_mapping(child_page(i), pte_make(m, to | mark), UVMF_INVLPG);
+        CHECK(rc == 0 || rc == -XEN_EINVAL);
+        CHECK_RC(hv_update_va_mapping(child_page(i), 0, UVMF_INVLPG), 0);
+        CHECK_RC(hv_update_va_mapping(child_page(8 + i), 0, UVMF_INVLPG), 0);
+    }
+}
+
 /* --- 17, 22: the owner's other vCPU never lets the entry stand still --- */
 
 static volatile uint32_t over;
@@ -257,6 +278,7 @@ static void test_handles(void)
         {"dies with handles", die_with_handles, .prepare = say_who},
         {"unmaps in parts", parts, .prepare = say_who},
         {"what is not there", not_there, .prepare = say_who},
+        {"a forged mark", forge_mark, .prepare = say_who},
     };
 
     attack_all(attacks, ARRAY_SIZE(attacks), 1);
