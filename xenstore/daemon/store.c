@@ -308,6 +308,21 @@ static void remove_owned_below(struct store *s, uint16_t domid, const char *path
     free(o.paths);
 }
 
+/* The list keeps its stamp: with a new one, domains born since would gain what was given to their predecessors. */
+static void root_to_dom0(struct store *s)
+{
+    struct account account = {0};
+    struct perms *old = perms_ref(s->root->perms), *now = perms_new(old->p, old->n, old->stamp);
+
+    now->p[0].domid = 0;
+    edit_set_perms(&s->root, &account, "/", 1, now, store_next_gen(s));
+    account_apply(s, &account);
+    account_free(&account);
+    journal_node(s->journal, "/", 1, s->root);
+    watch_fire(s, "/", 1, old, s->root->perms, s->root->perms, false);
+    perms_unref(old);
+}
+
 void store_remove_owned(struct store *s, struct domain *d)
 {
     char home[XSW_HOME_MAX];
@@ -317,4 +332,6 @@ void store_remove_owned(struct store *s, struct domain *d)
         remove_owned_below(s, d->domid, home, len);
     if (d->nodes > 0) /* and wherever else somebody gave it nodes */
         remove_owned_below(s, d->domid, "/", 1);
+    if (d->nodes > 0) /* the root, then, which cannot be removed */
+        root_to_dom0(s);
 }

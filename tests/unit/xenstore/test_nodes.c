@@ -254,6 +254,30 @@ static void reused_domid(void)
     end();
 }
 
+/* The root cannot go with its owner; nor does what else its list says change. */
+static void root_of_the_dead(void)
+{
+    static struct platform platform = {any_domain, no_ring, no_ring};
+    struct message m;
+
+    world_begin(&s);
+    s.platform = &platform;
+    dom0 = client_new(&s, 0);
+    d1 = client_new(&s, 1);
+    d2 = client_new(&s, 2);
+    CU_ASSERT_EQUAL(do_ask(dom0, XS_SET_PERMS, 0, "/|n1|r2|"), 0);
+    CU_ASSERT_EQUAL(do_ask(d1, XS_WRITE, 0, "/of-the-root's-owner|1"), 0);
+    CU_ASSERT_EQUAL(do_ask(dom0, XS_RELEASE, 0, "1|"), 0);
+    CU_ASSERT_EQUAL(do_ask(dom0, XS_READ, 0, "/of-the-root's-owner|"), ENOENT);
+    CU_ASSERT_EQUAL(ask(dom0, XS_GET_PERMS, 0, &m, "/|"), 0);
+    CU_ASSERT(m.hdr.len == 6 && !memcmp(m.body, "n0\0r2", 6));
+    free(d1->from);
+    free(d1);
+    d1 = client_new(&s, 1);
+    CU_ASSERT_EQUAL(do_ask(d1, XS_WRITE, 0, "/x|1"), EACCES);
+    end();
+}
+
 CU_TestInfo node_tests[] = {
     {"read, write, mkdir, rm, directory", read_write},
     {"relative paths", relative},
@@ -264,5 +288,6 @@ CU_TestInfo node_tests[] = {
     {"DIRECTORY_PART", long_directory},
     {"domains", domains},
     {"a reused domid inherits nothing", reused_domid},
+    {"the root outlives its owner", root_of_the_dead},
     CU_TEST_INFO_NULL,
 };
