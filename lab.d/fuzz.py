@@ -16,10 +16,11 @@ import sh
 BUILD = paths.BUILD / "fuzz"
 FOUND = BUILD / "found"
 CORPUS = paths.TREE / "tests/fuzz/corpus"
-TARGETS = {                           # name: (folder, largest input)
-    "xenstore-codec": ("xenstore", 4096), "xenstore-requests": ("xenstore", 4096), "xenstore-journal": ("xenstore", 4096),
-    "hypervisor-elf": ("hypervisor", 4096), "hypervisor-write-decode": ("hypervisor", 300),
-    "hypervisor-memory-op": ("hypervisor", 600), "hypervisor-events": ("hypervisor", 600), "hypervisor-grants": ("hypervisor", 600),
+TARGETS = {                           # name: (folder, largest input, inputs of about a minute)
+    "xenstore-codec": ("xenstore", 4096, 18_000_000), "xenstore-requests": ("xenstore", 4096, 800_000),
+    "xenstore-journal": ("xenstore", 4096, 2_000_000), "hypervisor-elf": ("hypervisor", 4096, 25_000_000),
+    "hypervisor-write-decode": ("hypervisor", 300, 15_000_000), "hypervisor-memory-op": ("hypervisor", 600, 150_000),
+    "hypervisor-events": ("hypervisor", 600, 100_000), "hypervisor-grants": ("hypervisor", 600, 100_000),
 }
 
 
@@ -61,14 +62,18 @@ def _pack(name, folder):
                 tar.addfile(entry, content)
 
 
-def run(name, seconds, keep=False):
-    """None, or what a person wants to know of the input that broke the target."""
+def run(name, seconds=None, keep=False):
+    """None, or what a person wants to know of the input that broke the target.
+
+    Without `seconds` it is the test: a fixed seed and number of inputs, so that what a change broke is told from what chance found."""
     build()
+    _, largest, inputs = TARGETS[name]
     folder, log = _unpack(name), paths.LOGS / f"fuzz-{name}.log"
     FOUND.mkdir(exist_ok=True)
     paths.LOGS.mkdir(parents=True, exist_ok=True)
+    length = [f"-max_total_time={seconds}"] if seconds else ["-seed=1", f"-runs={inputs}", "-max_total_time=300"]
     # Leaks are looked for in the same targets' runs without libFuzzer (meson test): here that would be after every input.
-    command = [program(name), f"-max_total_time={seconds}", f"-max_len={TARGETS[name][1]}", "-detect_leaks=0", "-timeout=20",
+    command = [program(name), *length, f"-max_len={largest}", "-detect_leaks=0", "-timeout=60",
                f"-artifact_prefix={FOUND}/{name}-", folder]
     with open(log, "wb") as out:
         status = subprocess.run(command, stdout=out, stderr=out, check=False).returncode
