@@ -7,15 +7,19 @@
 A guest has passed when its last line is `N passed, 0 failed` with N > 0, as many PASS lines were
 printed as it claims, and no line began with FAIL. The console is shown for guests that did not
 (or always, with -v). The exit status is 0 when all passed. `--prefix` is put before each QEMU
-command (a semaphore, for instance). table.json beside this file says what machine a guest wants.
+command (a semaphore, for instance). table.json beside this file says what machine a guest wants;
+`"nmi": N` there: NMIs rain on it, at least N of them.
 """
 import argparse
 import json
 import os
 import re
 import select
+import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -45,7 +49,42 @@ def qemu_command(args, guest, test):
     return command
 
 
-def run(command, timeout, done=None):
+class NmiStorm:
+    """NMIs for every CPU, one after the other as fast as QEMU's monitor takes them, until QEMU ends. They start when all CPUs are
+    there: before, no hypervisor could take one."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="nmi-")
+        self.path, self.sent = os.path.join(self.folder.name, "monitor"), 0
+        self.thread = threading.Thread(target=self._send, daemon=True)
+
+    def options(self):
+        return ["-monitor", f"unix:{self.path},server=on,wait=off"]
+
+    def watch(self, output):
+        if not self.thread.ident and b"CPUs online" in output:
+            self.thread.start()
+
+    def _send(self):
+        with socket.socket(socket.AF_UNIX) as link:
+            try:
+                link.connect(self.path)
+                said = b""
+                while chunk := link.recv(4096):
+                    said = (said + chunk)[-64:]
+                    if said.endswith(b"(qemu) "):
+                        link.sendall(b"nmi\n")
+                        self.sent, said = self.sent + 1, b""
+            except OSError:
+                pass  # QEMU has ended
+
+    def stop(self):
+        if self.thread.ident:
+            self.thread.join()
+        self.folder.cleanup()
+
+
+def run(command, timeout, done=None, watch=None):
     """All output until QEMU ends, until it says `done`, until two seconds after the summary line, or `timeout` seconds
     after the first output (a prefix may wait for its turn before that)."""
     output, deadline = b"", time.monotonic() + 900
@@ -58,6 +97,8 @@ def run(command, timeout, done=None):
             if chunk and not output:
                 deadline = time.monotonic() + timeout
             output += chunk
+            if watch:
+                watch(output)
             if not chunk or done and done in output:
                 break
             if not seen and re.search(rb"^\d+ passed, \d+ failed", output, re.M):
@@ -109,8 +150,14 @@ def main():
         if name not in table:
             sys.exit(f"{name}: no such guest; there are: {', '.join(table)}")
         start = time.monotonic()
-        output, timed_out = run(qemu_command(args, table[name], test), table[name]["timeout"])
+        storm = NmiStorm() if table[name].get("nmi") else None
+        command = qemu_command(args, table[name], test) + (storm.options() if storm else [])
+        output, timed_out = run(command, table[name]["timeout"], watch=storm.watch if storm else None)
         reason, passes = judge(output, timed_out)
+        if storm:
+            storm.stop()
+            if storm.sent < table[name]["nmi"]:
+                reason = reason or f"there were {storm.sent} NMIs only"
         if reason or args.verbose:
             sys.stdout.write(output if args.verbose or not passes else "".join(
                 line + "\n" for line in output.split("\n") if not line.startswith("PASS ")))
