@@ -22,9 +22,11 @@ cpumask_t cpus_online;
 unsigned nr_cpus = FAKE_CPUS;
 
 unsigned fake_preempt_one_in, fake_tlb_flushes, fake_map_users;
-uint64_t fake_seed = 1, fake_forbidden, fake_guest, fake_guest_size, fake_mmio_hv, fake_msix;
+_Thread_local uint64_t fake_seed = 1;
+uint64_t fake_forbidden, fake_guest, fake_guest_size, fake_mmio_hv, fake_msix;
 
 uint64_t fake_nr_frames;
+void (*fake_on_flush)(void);
 static struct domain *domains[16];
 static unsigned nr_domains;
 _Atomic uint32_t tlb_time = 1;
@@ -87,7 +89,8 @@ void tlb_filter(cpumask_t *set, uint32_t stamp)
 {
     unsigned c;
 
-    for_each_cpu_in(c, set) if (flushed_at[c] > stamp) cpumask_clear(set, c);
+    for_each_cpu_in(c, set) if (__atomic_load_n(&flushed_at[c], __ATOMIC_RELAXED) > stamp)
+        cpumask_clear(set, c);
 }
 void tlb_flush_mask(const cpumask_t *set)
 {
@@ -95,9 +98,11 @@ void tlb_flush_mask(const cpumask_t *set)
 
     if (cpumask_empty(set))
         return;
-    fake_tlb_flushes++;
+    __atomic_fetch_add(&fake_tlb_flushes, 1, __ATOMIC_RELAXED);
+    if (fake_on_flush)
+        fake_on_flush();
     tlb_time++;
-    for_each_cpu_in(c, set) flushed_at[c] = tlb_time;
+    for_each_cpu_in(c, set) __atomic_store_n(&flushed_at[c], tlb_time, __ATOMIC_RELAXED);
 }
 void tlb_flush_mask_va(const cpumask_t *set, uint64_t va)
 {
@@ -244,11 +249,15 @@ static struct domain *new_domain(domid_t id)
 
     d->id = id;
     d->refs = 1;
-    d->max_vcpus = 1;
-    d->vcpu = calloc(1, sizeof(*d->vcpu));
-    d->vcpu[0] = calloc(1, sizeof(*d->vcpu[0]));
-    d->vcpu[0]->domain = d;
-    d->vcpu[0]->arch.guest_table = d->vcpu[0]->arch.guest_table_user = INVALID_MFN;
+    d->max_vcpus = FAKE_VCPUS;
+    d->vcpu = calloc(FAKE_VCPUS, sizeof(*d->vcpu));
+    for (unsigned i = 0; i < FAKE_VCPUS; i++) {
+        struct vcpu *v = d->vcpu[i] = calloc(1, sizeof(*v));
+
+        v->domain = d;
+        v->id = i;
+        v->arch.guest_table = v->arch.guest_table_user = INVALID_MFN;
+    }
     for (unsigned i = 0; i < nr_domains; i++)
         if (!domains[i]) {
             domains[i] = d;
@@ -274,8 +283,13 @@ struct domain *fake_mm_domain(domid_t id, uint64_t max_pages)
 
 void fake_mm_become(struct domain *d)
 {
-    fake_top.cpu = &cpus[0];
-    current = d->vcpu[0];
+    fake_mm_run(d, 0);
+}
+
+void fake_mm_run(struct domain *d, unsigned vcpu)
+{
+    fake_top.cpu = &cpus[vcpu];
+    current = d->vcpu[vcpu];
 }
 
 void fake_mm_kill(struct domain *d)
@@ -356,8 +370,9 @@ static void expect_table(struct expect *x, uint64_t n)
 
 static void expect_vcpus(struct expect *x)
 {
-    for (unsigned i = 0; i < nr_domains; i++) {
-        const struct arch_vcpu *a = domains[i] ? &domains[i]->vcpu[0]->arch : NULL;
+    for (unsigned i = 0; i < nr_domains * FAKE_VCPUS; i++) {
+        const struct domain *d = domains[i / FAKE_VCPUS];
+        const struct arch_vcpu *a = d ? &d->vcpu[i % FAKE_VCPUS]->arch : NULL;
 
         if (!a)
             continue;

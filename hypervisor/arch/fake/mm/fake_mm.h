@@ -13,23 +13,27 @@
 
 #define FAKE_FIRST 256 /* frame numbers of the RAM: as on a PC, not below 1 MiB */
 #define FAKE_CPUS  4
+#define FAKE_VCPUS 2 /* of each domain */
 
 /* RAM of nr frames (all free, dirty with 0xdd), no domains. */
 void fake_mm_start(uint64_t nr);
 void fake_mm_stop(void);
-/* A domain with one vCPU that current becomes, and no memory. */
+/* A domain whose first vCPU current becomes, with no memory. */
 struct domain *fake_mm_domain(domid_t id, uint64_t max_pages);
 void fake_mm_become(struct domain *d);
+/* This thread is that vCPU, on the CPU of that number. */
+void fake_mm_run(struct domain *d, unsigned vcpu);
 /* Kill d as arch_domain_relinquish would, and drop the creation's reference. */
 void fake_mm_kill(struct domain *d);
 bool fake_mm_exists(domid_t id);
 
 /* preempt_needed(): true with probability 1/n, from a fixed sequence; 0: never. */
 extern unsigned fake_preempt_one_in;
-extern uint64_t fake_seed;
+extern _Thread_local uint64_t fake_seed;
 uint64_t fake_random(void);
 
 extern unsigned fake_tlb_flushes; /* tlb_flush_mask calls that had a CPU in the set */
+extern void (*fake_on_flush)(void); /* called by each of them; NULL: nobody looks */
 extern unsigned fake_map_users;   /* map_frame() without unmap_frame() */
 extern uint64_t fake_forbidden;   /* guest accesses to [this, + page) fault; 0: none */
 extern uint64_t fake_guest, fake_guest_size; /* size not 0: accesses outside of this range fault */

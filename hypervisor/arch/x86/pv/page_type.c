@@ -120,21 +120,19 @@ long table_debts_pay(void)
     uint32_t *debt = current->arch.table_debt;
 
     for (unsigned i = 0; i < TABLE_DEBTS; i++) {
-        while (debt[i]) {
+        if (debt[i]) {
             struct frame *f = frame_of(mfn(debt[i]));
             struct domain *d = domain_get(READ_ONCE(f->owner));
-            long rc = 0;
 
-            debt[i] = 0; /* if it is not finished, table_finish() notes it again */
+            debt[i] = 0;
             if (d) {
                 spin_lock(&d->arch.mmu_lock);
                 if (READ_ONCE(f->owner) == d->id && (f->type & TYPE_PARTIAL))
-                    rc = table_finish(f);
+                    table_finish(f); /* if it is not finished it is noted again, and one below it */
                 spin_unlock(&d->arch.mmu_lock);
                 domain_put(d);
             }
-            if (rc)
-                return rc;
+            return table_debts_any() ? -HC_RESTART : 0; /* one at a time: more may be there now */
         }
     }
     return 0;

@@ -214,6 +214,48 @@ static void errors_and_preemption_everywhere(void)
     end(d);
 }
 
+/* [XSA-252, 264, 290] A tree as wide as it is deep is made and taken apart in as many pieces as
+ * others want this CPU. */
+static unsigned interruptions(unsigned cmd, mfn_t m)
+{
+    struct mmuext_op op = {.cmd = cmd, .arg1.mfn = m.m};
+    struct hypercall hc = {.arg = {(uint64_t)&op, 1, 0, SELF}};
+    unsigned n = 0;
+    long rc;
+
+    fake_preempt_one_in = 1;
+    while ((rc = do_mmuext_op(&hc)) == -HC_RESTART)
+        n++;
+    fake_preempt_one_in = 0;
+    EQ(rc, 0);
+    return n;
+}
+
+static void long_work_is_preemptible(void)
+{
+    struct domain *d = begin();
+    mfn_t l4 = get(d), data = get(d);
+
+    for (unsigned i = 0; i < 8; i++) {
+        struct tree t = make_tree(d);
+
+        raw(l4)[i] = raw(t.l4)[0];
+        for (unsigned k = 1; k < 8; k++) {
+            mfn_t l1 = get(d);
+
+            raw(l1)[0] = pte_make(data, RW);
+            raw(t.l2)[k] = pte_make(l1, RW);
+        }
+    }
+    CU_ASSERT(interruptions(MMUEXT_PIN_L4_TABLE, l4) > 50);
+    AUDIT();
+    CU_ASSERT(interruptions(MMUEXT_UNPIN_TABLE, l4) > 50);
+    CU_ASSERT(!table_debts_any()); /* it was done when it said so */
+    AUDIT();
+    EQ(type_of(data), FT_NONE);
+    end(d);
+}
+
 /* A half-validated tree whose guest dies before it goes on. */
 static void death_in_the_middle(void)
 {
@@ -358,6 +400,27 @@ static void dom0_may(void)
     fake_mmio_hv = fake_msix = 0;
 }
 
+/* 6 [XSA-402]: what was written past the caches is in memory before it is walked as a table. */
+static void uncached_before_it_is_a_table(void)
+{
+    struct domain *zero = fake_mm_domain(0, RAM);
+    struct tree t = make_tree(zero);
+    mfn_t data = get(zero);
+
+    EQ(pin(4, t.l4), 0);
+    EQ(set(t.l1, 0, pte_make(data, RW | PTE_PCD)), 0);
+    EQ(set(t.l1, 0, pte_make(data, RO)), 0);
+    EQ(frame_of(data)->type & TYPE_NONCOHERENT, TYPE_NONCOHERENT);
+    EQ(set(t.l1, 1, pte_make(data, RW)), 0); /* as memory it may stay so */
+    EQ(set(t.l1, 1, 0), 0);
+    EQ(frame_of(data)->type & TYPE_NONCOHERENT, TYPE_NONCOHERENT);
+    EQ(pin(1, data), 0);
+    EQ(frame_of(data)->type & TYPE_NONCOHERENT, 0);
+    AUDIT();
+    fake_mm_kill(zero);
+    CU_ASSERT(!fake_mm_exists(0));
+}
+
 /* 9 [XSA-252]: giving back a frame that is pinned or mapped. */
 static void giving_back_what_is_in_use(void)
 {
@@ -407,7 +470,14 @@ static void base_pointers(void)
 }
 
 /* (5) of the essay: a life ends, CPUs that may remember it flush before the next; and not
- * otherwise. */
+ * otherwise. [XSA-401] Until they have, nobody may use the frame as what it will be. */
+static mfn_t between_lives;
+
+static void not_yet_published(void)
+{
+    EQ(frame_of(between_lives)->type & (TYPE_BUSY | TYPE_VALID), TYPE_BUSY);
+}
+
 static void flush_between_lives(void)
 {
     struct domain *d = begin();
@@ -416,6 +486,8 @@ static void flush_between_lives(void)
     unsigned flushes;
 
     d->arch.dirty_cpus = (cpumask_t){{3}};
+    between_lives = data;
+    fake_on_flush = not_yet_published;
     EQ(pin(4, t.l4), 0);
     EQ(set(t.l1, 0, pte_make(data, RW)), 0);
     EQ(set(t.l1, 0, 0), 0);
@@ -432,6 +504,7 @@ static void flush_between_lives(void)
     EQ(set(t.l1, 0, pte_make(data, RW)), 0); /* writable → writable */
     EQ(fake_tlb_flushes, flushes + 2);
     EQ(set(t.l1, 0, 0), 0);
+    fake_on_flush = NULL;
     tlb_flush_mask(&d->arch.dirty_cpus); /* the guest flushes by itself */
     flushes = fake_tlb_flushes;
     EQ(pin(1, data), 0);
@@ -668,10 +741,12 @@ static const struct test tests[] = {
     {"no linear tables, no hypervisor slots", no_linear_tables},
     {"shared tables", shared_tables},
     {"errors and preemption everywhere", errors_and_preemption_everywhere},
+    {"long work is preemptible", long_work_is_preemptible},
     {"death in the middle", death_in_the_middle},
     {"abandoned in the middle", abandoned_in_the_middle},
     {"foreign frames", foreign_frames},
     {"dom0 may", dom0_may},
+    {"uncached before it is a table", uncached_before_it_is_a_table},
     {"giving back what is in use", giving_back_what_is_in_use},
     {"base pointers", base_pointers},
     {"flush between lives", flush_between_lives},

@@ -16,6 +16,7 @@ static inline int run_suite(const char *name, const struct test *tests, unsigned
     unsigned failed;
     CU_pSuite suite;
 
+    setvbuf(stdout, NULL, _IONBF, 0); /* so that a crash shows in which test */
     if (CU_initialize_registry() != CUE_SUCCESS)
         return 2;
     suite = CU_add_suite(name, NULL, NULL);
