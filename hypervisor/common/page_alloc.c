@@ -127,7 +127,7 @@ static bool give_to_domain(struct domain *d, uint64_t first, unsigned order)
         struct frame *f = &FRAME_TABLE[n];
 
         f->type = TYPE_WORD(FT_NONE);
-        f->owner = d->id;
+        WRITE_ONCE(f->owner, d->id);
         f->flags = FF_RAM;
         f->aux = 0;
         list_add_frame(d, n);
@@ -363,7 +363,7 @@ int frame_take(mfn_t m, struct domain *d)
     spin_lock(&d->page_lock);
     list_del_frame(d, m.m);
     spin_unlock(&d->page_lock);
-    f->owner = DOMID_INVALID;
+    WRITE_ONCE(f->owner, DOMID_INVALID);
     return 0;
 }
 

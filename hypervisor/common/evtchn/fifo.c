@@ -188,7 +188,7 @@ void fifo_fold(struct vcpu *v)
 {
     struct cpu *c = events_enter();
     struct domain *d = v->domain;
-    struct fifo *f = READ_ONCE(d->evtchn->fifo);
+    struct fifo *f = __atomic_load_n(&d->evtchn->fifo, __ATOMIC_ACQUIRE);
     unsigned left = FOLD_AT_ONCE;
     struct fifo_vcpu *fv;
 
@@ -224,10 +224,11 @@ static bool word_has(struct fifo *f, unsigned port, event_word_t bits)
 
 bool fifo_pending(struct fifo *f, struct domain *d, unsigned port, struct port *p)
 {
+    struct vcpu *v = d->vcpu[READ_ONCE(p->vcpu)];
     bool pending;
 
-    if (p->waiting && d->vcpu[p->vcpu])
-        fifo_fold(d->vcpu[p->vcpu]);
+    if (p->waiting && v)
+        fifo_fold(v);
     spin_lock(&f->lock); /* so that no fold has taken `raised` and not yet written PENDING */
     pending = has_word(f, port) && (p->raised || word_has(f, port, PENDING));
     spin_unlock(&f->lock);

@@ -24,7 +24,7 @@ unsigned evtchn_pirq_port(struct domain *d, unsigned pirq)
 {
     const uint32_t *map = __atomic_load_n(&d->evtchn->pirq_port, __ATOMIC_ACQUIRE);
 
-    return map && pirq < nr_pirqs() ? READ_ONCE(map[pirq]) : 0;
+    return map && pirq < nr_pirqs() ? __atomic_load_n(&map[pirq], __ATOMIC_ACQUIRE) : 0;
 }
 
 void pirq_port_set(struct domain *d, unsigned pirq, unsigned port)
@@ -72,7 +72,7 @@ long evtchn_bind_pirq(void *arg)
         pirq_port_set(d, pirq, 0);
         port_free(d, (unsigned)port);
     } else {
-        port_find(d, (unsigned)port)->reserved = false;
+        WRITE_ONCE(port_find(d, (unsigned)port)->reserved, false);
         op->port = (evtchn_port_t)port;
     }
     evtchn_unlock(d);

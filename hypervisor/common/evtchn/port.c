@@ -124,7 +124,7 @@ void port_bind(struct domain *d, unsigned port, struct port as)
 {
     struct port *p = port_find(d, port);
 
-    p->vcpu = as.vcpu;
+    WRITE_ONCE(p->vcpu, as.vcpu); /* a list of fifo.c may still have the port */
     p->remote_domid = as.remote_domid;
     p->number = as.number;
     p->remote = as.remote;
@@ -140,7 +140,7 @@ void port_free(struct domain *d, unsigned port)
     __atomic_store_n(&p->state, EVTCHNSTAT_closed, __ATOMIC_RELAXED);
     events_quiesce();
     port_clear_pending(d, port, p);
-    p->vcpu = 0;
+    WRITE_ONCE(p->vcpu, 0);
     p->reserved = false;
     d->evtchn->nr_active--;
     if (port < d->evtchn->first_free)

@@ -60,14 +60,14 @@ struct fifo;
 
 struct evtchn_domain { /* d->evtchn */
     spinlock_t lock;
-    unsigned nr_ports;        /* there are ports below it; grows by buckets */
-    unsigned limit;           /* ports may be below it: max_evtchn_port + 1 */
-    unsigned first_free;      /* no port below it is free */
-    unsigned nr_active;       /* neither closed nor port 0 */
-    unsigned capacity;        /* of buckets[] */
-    _Atomic unsigned pollers; /* vCPUs in SCHEDOP_poll */
-    unsigned reset_next;      /* EVTCHNOP_reset under way goes on here; 0: none */
-    unsigned kill_next;       /* evtchn_domain_close_all goes on here */
+    unsigned nr_ports;          /* there are ports below it; grows by buckets */
+    unsigned limit;             /* ports may be below it: max_evtchn_port + 1 */
+    unsigned first_free;        /* no port below it is free */
+    _Atomic unsigned nr_active; /* neither closed nor port 0 */
+    unsigned capacity;          /* of buckets[] */
+    _Atomic unsigned pollers;   /* vCPUs in SCHEDOP_poll */
+    unsigned reset_next;        /* EVTCHNOP_reset under way goes on here; 0: none */
+    unsigned kill_next;         /* evtchn_domain_close_all goes on here */
     struct port **buckets;
     struct fifo *fifo;   /* NULL: the 2-level ABI */
     uint32_t *pirq_port; /* [nr_pirqs()]; NULL until one is bound */

@@ -40,7 +40,7 @@ void port_set_pending(struct domain *d, unsigned port, struct port *p, bool here
 {
     struct shared_info *s = d->shared_info;
 
-    struct fifo *f = READ_ONCE(d->evtchn->fifo);
+    struct fifo *f = __atomic_load_n(&d->evtchn->fifo, __ATOMIC_ACQUIRE);
 
     if (f) {
         fifo_notify(f, d, port, p, true, here);
@@ -66,10 +66,11 @@ int evtchn_port_poll(struct domain *d, unsigned port)
 {
     struct cpu *c = events_enter();
     struct port *p = port_find(d, port);
-    struct fifo *f = READ_ONCE(d->evtchn->fifo);
+    struct fifo *f = __atomic_load_n(&d->evtchn->fifo, __ATOMIC_ACQUIRE);
     int rc = -EINVAL;
 
-    if (p && READ_ONCE(p->state) != EVTCHNSTAT_closed && !p->reserved)
+    if (p && __atomic_load_n(&p->state, __ATOMIC_ACQUIRE) != EVTCHNSTAT_closed &&
+        !READ_ONCE(p->reserved))
         rc = f ? fifo_pending(f, d, port, p) : test(d->shared_info->evtchn_pending, port);
     events_leave(c);
     return rc;
@@ -80,7 +81,7 @@ int evtchn_unmask(struct domain *d, unsigned port)
 {
     struct cpu *c = events_enter();
     struct port *p = port_find(d, port);
-    struct fifo *f = READ_ONCE(d->evtchn->fifo);
+    struct fifo *f = __atomic_load_n(&d->evtchn->fifo, __ATOMIC_ACQUIRE);
 
     if (p && READ_ONCE(p->state) != EVTCHNSTAT_closed) {
         if (f)

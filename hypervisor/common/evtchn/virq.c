@@ -23,7 +23,7 @@ static void raise(struct vcpu *v, unsigned virq)
     if (!READ_ONCE(v->virq_port[virq])) /* not bound: the common case for most */
         return;
     c = events_enter();
-    port = READ_ONCE(v->virq_port[virq]);
+    port = __atomic_load_n(&v->virq_port[virq], __ATOMIC_ACQUIRE);
     if (port)
         port_set_pending(d, port, port_find(d, port), false);
     events_leave(c);

@@ -19,7 +19,7 @@ int gt_grow(struct domain *d, unsigned nr_frames)
 
     if (nr_frames > gt->max_frames)
         return -EINVAL;
-    while (READ_ONCE(gt->nr_frames) < nr_frames) {
+    while (__atomic_load_n(&gt->nr_frames, __ATOMIC_ACQUIRE) < nr_frames) {
         void *page = heap_alloc_pages(0);
 
         if (!page)
@@ -153,7 +153,7 @@ long gnttab_query_size(uint64_t uop, unsigned count)
         return -EFAULT;
     d = target(op.dom, &op.status);
     if (d) {
-        op.nr_frames = d->grant->nr_frames;
+        op.nr_frames = READ_ONCE(d->grant->nr_frames);
         op.max_nr_frames = d->grant->max_frames;
         domain_put(d);
     }

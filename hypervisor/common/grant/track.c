@@ -25,16 +25,17 @@ static struct track *track_at(struct grant_table *gt, uint32_t handle)
 static bool grow(struct grant_table *gt)
 {
     struct track *page = heap_alloc_pages(0);
-    uint32_t first;
+    uint32_t first, free;
 
     if (!page)
         return false;
     spin_lock(&gt->track_lock);
     first = gt->nr_tracks;
-    if (gt->free_track || first + TRACKS_PER_PAGE > gt->max_tracks) {
+    free = gt->free_track; /* another vCPU was faster */
+    if (free || first + TRACKS_PER_PAGE > gt->max_tracks) {
         spin_unlock(&gt->track_lock);
         heap_free_pages(page, 0);
-        return gt->free_track != 0;
+        return free;
     }
     gt->tracks[first / TRACKS_PER_PAGE] = page;
     for (uint32_t i = 0; i < TRACKS_PER_PAGE; i++)
@@ -76,11 +77,9 @@ void track_set(struct domain *d, uint32_t handle, struct track t)
 void track_free(struct domain *d, uint32_t handle)
 {
     struct grant_table *gt = d->grant;
-    struct track *at = track_at(gt, handle);
 
     spin_lock(&gt->track_lock);
-    at->flags = 0;
-    at->next_free = gt->free_track;
+    track_at(gt, handle)->next_free = gt->free_track;
     gt->free_track = handle + 1;
     spin_unlock(&gt->track_lock);
 }
@@ -102,7 +101,8 @@ bool track_claim(struct domain *d, uint32_t handle, uint16_t parts, struct track
     } while (take &&
              !__atomic_compare_exchange_n(&at->flags, &x, (x & ~take) | take << CLAIMED_SHIFT,
                                           false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
-    *t = *at;
+    if (take) /* else it is not ours to read */
+        *t = (struct track){.ref = at->ref, .frame = at->frame, .domid = at->domid};
     t->flags = take | (x & (GNTMAP_readonly | GNTMAP_contains_pte));
     return true;
 }
