@@ -73,13 +73,17 @@ def unit(report):
     return None
 
 
-def model(seed, steps):
-    """The random guest of tests/unit/hypervisor/mm/model.c, longer than in a unit test."""
+MODELS = {"memory and page types": ["mm/test_mm_model"], "grants": ["model/hvcore-model", "grants"], "events": ["model/hvcore-model", "events"]}
+
+
+def model(room, seed, steps):
+    """The core beside a model that foretells each step (tests/unit/hypervisor/model, mm/reference.h), longer than in a unit test."""
     def run(_):
-        done = subprocess.run([paths.BUILD / "tests/unit/hypervisor/mm/test_mm_model"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        program, *words = MODELS[room]
+        done = subprocess.run([paths.BUILD / "tests/unit/hypervisor" / program, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, check=False, env={**os.environ, "MODEL_STEPS": str(steps), "MODEL_SEED": str(seed)})
         return None if done.returncode == 0 else done.stdout
-    return Test(f"model: {steps} random steps, seed {seed}", run)
+    return Test(f"model: {room}, {steps} random steps, seed {seed}", run)
 
 
 def fuzzing(name):
@@ -183,7 +187,9 @@ def tests(*, fast, peer):
     if fast:
         return plan
     if not peer:
-        plan += [model(seed, 1_250_000) for seed in (1, 2, 3, 4)] + [fuzzing(name) for name in fuzz.TARGETS]
+        plan += [model(room, seed, 1_250_000) for room, seed in (("memory and page types", 1), ("memory and page types", 2),
+                                                                 ("grants", 1), ("events", 1))]
+        plan += [fuzzing(name) for name in fuzz.TARGETS]
     plan += [group("two_guests", peer, smp=2), group("data", peer, smp=2), group("bad_input", peer), group("crash", peer)]
     plan += [demonstration(peer, **row) for row in MATRIX[1:]]
     plan += [demonstration(peer, on_cd=True), demonstration(peer, on_cd=True, uefi=True, machine="q35")]

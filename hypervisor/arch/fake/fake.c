@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Doubles of everything that common/ asks of the machine, and the steering wheel for tests
- * (fake.h). No lock: one thread plays all CPUs, one after the other.
+ * (fake.h). No lock: one thread plays all CPUs, one after the other; or each CPU has a thread
+ * (tests/unit/hypervisor/threads), and then what they share here, counts of frames and PTEs of
+ * grants, is changed by relaxed atomics, which order nothing that the code under test does not
+ * order itself.
  */
 #include <hv/cmdline.h>
 #include <hv/boot_info.h>
@@ -21,13 +24,15 @@
 #include "fake.h"
 
 struct fake_frame fake_frames[FAKE_FRAMES];
-uint64_t fake_now, fake_deadline[MAX_CPUS], fake_flush_refs, fake_forbidden, fake_guest, fake_guest_size;
+uint64_t fake_now, fake_deadline[MAX_CPUS], fake_flush_refs, fake_forbidden, fake_guest,
+    fake_guest_size;
 unsigned fake_ipis[MAX_CPUS], fake_flushes;
 long fake_alloc_budget = -1;
 jmp_buf *fake_machine_end;
 const char *fake_machine_word;
 char fake_log[512];
 bool fake_map_fails;
+void (*fake_on_put)(mfn_t f);
 
 struct hv_options opt;
 struct boot_info boot_info;
@@ -83,6 +88,11 @@ void machine_halt(void)
     machine_ends("halt");
 }
 
+static unsigned count(unsigned *n, int by) /* what it was */
+{
+    return __atomic_fetch_add(n, (unsigned)by, __ATOMIC_RELAXED);
+}
+
 /* --- time and CPUs --------------------------------------------------------------------------- */
 
 uint64_t now(void)
@@ -111,7 +121,7 @@ void smp_call(const void *set, void (*fn)(void *), void *data)
 }
 void smp_send_event_check(unsigned cpu)
 {
-    fake_ipis[cpu]++;
+    count(&fake_ipis[cpu], 1);
 }
 void context_switch(struct vcpu *prev, struct vcpu *next)
 {
@@ -247,7 +257,8 @@ void unshare_page(void *p)
 
 static bool forbidden(uint64_t va, size_t n)
 {
-    if (fake_guest_size && (va < fake_guest || n > fake_guest_size || va - fake_guest > fake_guest_size - n))
+    if (fake_guest_size &&
+        (va < fake_guest || n > fake_guest_size || va - fake_guest > fake_guest_size - n))
         return true;
     return va < PAGE_SIZE || !guest_range_ok(va, n) ||
            (fake_forbidden && va < fake_forbidden + PAGE_SIZE && va + n > fake_forbidden);
@@ -292,29 +303,31 @@ bool frame_get(mfn_t m, const struct domain *d)
 {
     struct fake_frame *f = frame_at(m);
 
-    if (!f || f->owner != d->id || !f->refs)
+    if (!f || f->owner != d->id || !__atomic_load_n(&f->refs, __ATOMIC_RELAXED))
         return false;
-    f->refs++;
+    count(&f->refs, 1);
     return true;
 }
 void frame_put(mfn_t m)
 {
-    if (!frame_at(m)->refs--)
+    if (fake_on_put)
+        fake_on_put(m);
+    if (!count(&frame_at(m)->refs, -1))
         panic("frame %lu: a reference too many was dropped\n", m.m);
 }
 int frame_get_typed(mfn_t m, const struct domain *d, enum frame_type t)
 {
     struct fake_frame *f = frame_at(m);
 
-    if (!f || f->owner != d->id || !f->refs || f->is_table || t != FT_WRITABLE)
-        return -EINVAL;
-    f->refs++;
-    f->typed++;
-    return 0;
+    if (f && !f->is_table && t == FT_WRITABLE && frame_get(m, d)) {
+        count(&f->typed, 1);
+        return 0;
+    }
+    return -EINVAL;
 }
 void frame_put_typed(mfn_t m)
 {
-    if (!frame_at(m)->typed--)
+    if (!count(&frame_at(m)->typed, -1))
         panic("frame %lu: a type reference too many was dropped\n", m.m);
     frame_put(m);
 }
@@ -330,13 +343,19 @@ uint64_t fake_total_refs(void)
     uint64_t n = 0;
 
     for (unsigned i = 0; i < FAKE_FRAMES; i++)
-        n += fake_frames[i].refs + fake_frames[i].typed;
+        n += __atomic_load_n(&fake_frames[i].refs, __ATOMIC_RELAXED) +
+             __atomic_load_n(&fake_frames[i].typed, __ATOMIC_RELAXED);
     return n;
 }
 
 /* --- grants' PTEs ---------------------------------------------------------------------------- */
 
-static struct fake_mapping maps[64];
+static struct fake_mapping maps[64]; /* d: whose, set first and cleared last */
+
+static bool swap_owner(struct fake_mapping *m, struct domain *is, struct domain *will)
+{
+    return __atomic_compare_exchange_n(&m->d, &is, will, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
 
 int pv_grant_map_pte(struct vcpu *v, uint64_t addr, mfn_t f, bool readonly, bool contains_pte,
                      uint64_t avail)
@@ -345,27 +364,36 @@ int pv_grant_map_pte(struct vcpu *v, uint64_t addr, mfn_t f, bool readonly, bool
         fake_map_fails = false;
         return GNTST_general_error;
     }
-    for (unsigned i = 0; i < ARRAY_SIZE(maps); i++)
-        if (!maps[i].addr) {
-            maps[i] = (struct fake_mapping){addr, f, readonly};
-            return GNTST_okay;
-        }
+    for (unsigned i = 0; i < ARRAY_SIZE(maps); i++) {
+        if (!swap_owner(&maps[i], NULL, v->domain))
+            continue;
+        maps[i].frame = f;
+        maps[i].readonly = readonly;
+        __atomic_store_n(&maps[i].addr, addr, __ATOMIC_RELEASE);
+        return GNTST_okay;
+    }
     return GNTST_general_error;
 }
 int pv_grant_unmap_pte(struct vcpu *v, uint64_t addr, mfn_t f, bool readonly, bool contains_pte,
                        uint64_t new_addr)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(maps); i++)
-        if (maps[i].addr == addr && mfn_eq(maps[i].frame, f)) {
-            maps[i].addr = 0;
+    for (unsigned i = 0; i < ARRAY_SIZE(maps); i++) {
+        uint64_t is = __atomic_load_n(&maps[i].addr, __ATOMIC_ACQUIRE);
+
+        if (is == addr && __atomic_load_n(&maps[i].d, __ATOMIC_RELAXED) == v->domain &&
+            mfn_eq(maps[i].frame, f) &&
+            __atomic_compare_exchange_n(&maps[i].addr, &is, 0, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED)) {
+            swap_owner(&maps[i], v->domain, NULL);
             return GNTST_okay;
         }
+    }
     return GNTST_general_error;
 }
 void pv_grant_flush(struct domain *d)
 {
-    fake_flushes++;
-    fake_flush_refs = fake_total_refs();
+    count(&fake_flushes, 1);
+    __atomic_store_n(&fake_flush_refs, fake_total_refs(), __ATOMIC_RELAXED);
 }
 unsigned fake_nr_mappings(void)
 {
@@ -391,6 +419,9 @@ int arch_domain_create(struct domain *d)
 }
 long arch_domain_relinquish(struct domain *d)
 {
+    for (unsigned i = 0; i < ARRAY_SIZE(maps); i++)
+        if (maps[i].d == d)
+            maps[i] = (struct fake_mapping){NULL}; /* its page tables go with it */
     return 0;
 }
 void arch_domain_destroy(struct domain *d)

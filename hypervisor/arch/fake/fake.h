@@ -22,7 +22,8 @@ struct fake_frame {
 };
 
 struct fake_mapping { /* a PTE that pv_grant_map_pte wrote */
-    uint64_t addr;
+    struct domain *d;
+    uint64_t addr; /* 0: none */
     mfn_t frame;
     bool readonly;
 };
@@ -40,6 +41,7 @@ extern jmp_buf *fake_machine_end;     /* where machine_restart() and its like go
 extern const char *fake_machine_word; /* "off", "restart", "halt" */
 extern char fake_log[512];            /* the last line logged */
 extern bool fake_map_fails;           /* the next pv_grant_map_pte fails */
+extern void (*fake_on_put)(mfn_t f);  /* called before a reference goes; NULL: nobody looks */
 
 /* A machine with n CPUs, the system domains and their idle vCPUs. */
 void fake_machine(unsigned n);
