@@ -15,6 +15,7 @@ import images
 import iso
 import job
 import machine
+import mutants
 import paths
 import sh
 import suite
@@ -142,6 +143,13 @@ def do_fuzz(options):
             raise sh.LabError(wrong)
 
 
+def do_mutants(options):
+    wanted = mutants.chosen(options.names, machines=not options.unit)
+    if any(mutant.machine for mutant in wanted):
+        build.build()                 # the test guests
+    return 1 if mutants.run(wanted) else 0
+
+
 def do_profile(options):
     build.build()
     return profile.profile(options)
@@ -192,6 +200,9 @@ def parser():
     sub = command("fuzz", do_fuzz, "run the fuzz targets under libFuzzer", False)
     sub.add_argument("--seconds", type=int, default=60, metavar="S", help="for each target (60)")
     sub.add_argument("--keep", action="store_true", help="put what was found worth keeping into tests/fuzz/corpus")
+    sub.add_argument("names", nargs="*", metavar="NAME")
+    sub = command("mutants", do_mutants, "put old holes back, one at a time, and see that a test notices (docs/mutants.md)", False)
+    sub.add_argument("--unit", action="store_true", help="only those that unit tests catch")
     sub.add_argument("names", nargs="*", metavar="NAME")
     commands.add_parser("help", help="this text").set_defaults(run=lambda _: top.print_help())
     return top

@@ -17,6 +17,7 @@ import images
 import iso
 import job
 import machine
+import mutants
 import paths
 import sh
 import suite
@@ -88,6 +89,14 @@ def model(room, seed, steps):
 
 def fuzzing(name):
     return Test(f"fuzz: {name}", lambda _: fuzz.run(name))
+
+
+def mutation():
+    """Old holes, put back one at a time into a copy of the tree: each is noticed by the unit test that is named for it."""
+    def run(_):
+        said = []
+        return "\n".join(said) if mutants.run(mutants.chosen(machines=False), report=said.append) else None
+    return Test("mutants: those that unit tests catch", run)
 
 
 def guest(name, peer):
@@ -182,11 +191,13 @@ def tests(*, fast, peer):
              if not (on_peer and entry.get("only_mullion"))]
     if not peer:
         plan += [Test("ceilings: what operations may cost", lambda _: ceilings.operations()),
-                 Test("ceilings: lines of trusted code", lambda _: ceilings.trusted_code()), machines()]
+                 Test("ceilings: lines of trusted code", lambda _: ceilings.trusted_code()), machines(),
+                 Test("mutants: every edit fits the tree", lambda _: "\n".join(mutants.misfits(mutants.load())) or None)]
     plan += [demonstration(peer, first=True, **MATRIX[0])]
     if fast:
         return plan
     if not peer:
+        plan += [mutation()]
         plan += [model(room, seed, 1_250_000) for room, seed in (("memory and page types", 1), ("memory and page types", 2),
                                                                  ("grants", 1), ("events", 1))]
         plan += [fuzzing(name) for name in fuzz.TARGETS]

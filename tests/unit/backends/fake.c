@@ -66,6 +66,8 @@ static int xen_copy(struct xen *x, xengnttab_grant_copy_segment_t *segs, unsigne
 {
     struct fake *f = of_xen(x);
 
+    if (f->on_copy)
+        f->on_copy(f->on_copy_arg);
     for (unsigned i = 0; i < n; i++) {
         xengnttab_grant_copy_segment_t *s = &segs[i];
         bool to_guest = s->flags == GNTCOPY_dest_gref;

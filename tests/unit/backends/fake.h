@@ -51,6 +51,9 @@ struct fake {
     int front_event; /* eventfd: events for the frontend */
     int store_event; /* eventfd: the backend's watches */
     uint32_t seen_serial;
+    void (*on_copy)(
+        void *arg); /* called by each grant copy, as a guest that runs meanwhile; NULL: nobody */
+    void *on_copy_arg;
 };
 
 struct fake *fake_new(void);

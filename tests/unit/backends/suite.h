@@ -23,6 +23,7 @@ static inline int suite_run(const char *name, const struct test *tests, unsigned
     unsigned failed = 1;
     CU_pSuite suite;
 
+    setvbuf(stdout, NULL, _IONBF, 0); /* so that a crash shows in which test */
     if (CU_initialize_registry() != CUE_SUCCESS)
         return 1;
     suite = CU_add_suite(name, NULL, NULL);

@@ -365,6 +365,46 @@ static void partial_segments(void)
     rig_free(&r);
 }
 
+/* 38 (XSA-155): the guest rewrites its slot while the request is looked at. What was taken is what
+ * is checked and done. */
+static void scribble(void *arg)
+{
+    blkif_request_indirect_t *slot = arg;
+
+    slot->indirect_op = BLKIF_OP_WRITE;
+    slot->id = 99;
+    slot->sector_number = 1ul << 60;
+    slot->nr_segments = BLK_MAX_SEGS + 1;
+}
+
+static void slot_that_changes(void)
+{
+    struct rig r = rig_new("w", false);
+    struct blkif_request_segment *seg = fake_frame(r.f, 2);
+    blkif_request_indirect_t *rq;
+    blkif_response_t rsp;
+
+    rig_connect(&r);
+    fake_grant(r.f, 9, 2, true);
+    for (unsigned i = 0; i < 4; i++)
+        seg[i] = (struct blkif_request_segment){.gref = DATA_REF + i, .last_sect = 7};
+    rq = (void *)RING_GET_REQUEST(&r.front, r.front.req_prod_pvt++);
+    *rq = (blkif_request_indirect_t){.operation = BLKIF_OP_INDIRECT,
+                                     .indirect_op = BLKIF_OP_READ,
+                                     .nr_segments = 4,
+                                     .id = 77,
+                                     .sector_number = 16};
+    rq->indirect_grefs[0] = 9;
+    r.f->on_copy = scribble;
+    r.f->on_copy_arg = rq;
+    push(&r);
+    rsp = answer(&r);
+    r.f->on_copy = NULL;
+    CU_ASSERT(rsp.status == 0 && rsp.id == 77);
+    CU_ASSERT_EQUAL(data(&r, 3)[0], 16 * 128 + 3 * 1024);
+    rig_free(&r);
+}
+
 /* 32 pages through an indirect request: large, so it is mapped when nothing is persistent. */
 static void indirect(void)
 {
@@ -828,6 +868,7 @@ static const struct test tests[] = {
     {"transfers through persistent grants", transfers_persistent},
     {"segments of parts of pages", partial_segments},
     {"indirect requests", indirect},
+    {"a slot that changes", slot_that_changes},
     {"bad grants are errors", bad_grants_are_errors},
     {"a read-only disk", read_only_disk},
     {"discard makes zeros", discard_makes_zeros},

@@ -18,9 +18,10 @@ static CU_SuiteInfo suites[] = {
 
 int main(void)
 {
+    setvbuf(stdout, NULL, _IONBF, 0); /* so that a crash shows in which test */
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
         return 2;
-    CU_basic_set_mode(CU_BRM_NORMAL);
+    CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }

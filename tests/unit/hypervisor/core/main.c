@@ -23,10 +23,12 @@ int main(void)
         {"grants", NULL, NULL, NULL, NULL, grant_tests},
         {"multicall", NULL, NULL, NULL, NULL, multicall_tests},
         {"domains", NULL, NULL, NULL, NULL, domain_tests},
+        {"version", NULL, NULL, NULL, NULL, version_tests},
         CU_SUITE_INFO_NULL,
     };
     unsigned failed;
 
+    setvbuf(stdout, NULL, _IONBF, 0); /* so that a crash shows in which test */
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
         return 2;
     CU_basic_set_mode(CU_BRM_VERBOSE);

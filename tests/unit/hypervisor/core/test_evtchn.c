@@ -493,6 +493,36 @@ static void fifo_close_and_die(void)
     teardown();
 }
 
+/* 25 (XSA-188): an init_control that is refused changes nothing, not even which ABI there is. */
+static void fifo_refused(void)
+{
+    struct evtchn_init_control bad[] = {{.control_gfn = 200},
+                                        {.control_gfn = 200, .offset = 4096 - 64},
+                                        {.control_gfn = 200, .offset = 4},
+                                        {.control_gfn = 200, .vcpu = 2}};
+    unsigned pa, pb;
+
+    setup();
+    connect(&pa, &pb);
+    fake_become(b->vcpu[0]);
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        CU_ASSERT(OP(init_control, &bad[i]) < 0);
+        CU_ASSERT_EQUAL(OP(expand_array, &(struct evtchn_expand_array){fake_frame_of(b).m}),
+                        -EOPNOTSUPP);
+        fake_become(a->vcpu[0]);
+        send_to(pa);
+        CU_ASSERT(pending(b, pb));
+        fake_become(b->vcpu[0]);
+        b->shared_info->evtchn_pending[pb / 64] = 0;
+    }
+    setup_fifo();
+    fake_become(a->vcpu[0]);
+    send_to(pa);
+    CU_ASSERT(leave(b->vcpu[0]));
+    CU_ASSERT_EQUAL(word[pb] & F_PENDING, F_PENDING);
+    teardown();
+}
+
 /*
  * The guest writes what it likes into its array and control blocks, while events are sent, moved
  * between queues and vCPUs, unmasked, closed. Nothing may follow from it for anybody: only ports of
@@ -631,6 +661,7 @@ CU_TestInfo evtchn_tests[] = {
     {"FIFO: two domains, two vCPUs, reset", fifo_basics},
     {"FIFO: events move between queues", fifo_moves},
     {"FIFO: close and destroy with events under way", fifo_close_and_die},
+    {"FIFO: what is refused", fifo_refused},
     {"FIFO: a hostile array", fifo_hostile},
     {"FIFO: all ports at once", fifo_all_ports},
     CU_TEST_INFO_NULL,

@@ -237,14 +237,90 @@ static void many(void)
     teardown();
 }
 
+/* (XSA-218) Two operations of one batch name one handle: the second finds nothing, however far the
+ * first is. */
+static void handle_twice(void)
+{
+    struct gnttab_unmap_grant_ref u[2];
+    struct gnttab_map_grant_ref m;
+    uint64_t before;
+
+    setup();
+    before = fake_total_refs();
+    give(8, 0, frame, 0);
+    m = map(8, GNTMAP_device_map, 0);
+    CU_ASSERT_EQUAL(m.status, GNTST_okay);
+    u[0] = u[1] =
+        (struct gnttab_unmap_grant_ref){.handle = m.handle, .dev_bus_addr = m.dev_bus_addr};
+    CU_ASSERT_EQUAL(call(do_grant_table_op, GNTTABOP_unmap_grant_ref, PTR(u), 2), 0);
+    CU_ASSERT_EQUAL(u[0].status, GNTST_okay);
+    CU_ASSERT_EQUAL(u[1].status, GNTST_bad_handle);
+    CU_ASSERT_EQUAL(fake_total_refs(), before);
+    CU_ASSERT_EQUAL(table[8].flags, GTF_permit_access);
+    teardown();
+}
+
+/* (XSA-316) As many mappings as there are handles, and one more. */
+static void handles_run_out(void)
+{
+    struct gnttab_map_grant_ref m;
+    uint64_t before;
+    unsigned n = 0;
+
+    setup();
+    before = fake_total_refs();
+    give(8, 0, frame, 0);
+    while ((m = map(8, GNTMAP_device_map, 0)).status == GNTST_okay)
+        CU_ASSERT_EQUAL_FATAL(m.handle, n++);
+    CU_ASSERT_EQUAL(m.status, GNTST_no_space);
+    CU_ASSERT_EQUAL(n, user->grant->max_tracks);
+    CU_ASSERT_EQUAL(fake_total_refs(), before + 2 * n);
+    m.dev_bus_addr = mfn_to_maddr(frame);
+    while (n-- > 0)
+        CU_ASSERT_EQUAL(unmap(n, 0, m.dev_bus_addr), GNTST_okay);
+    CU_ASSERT_EQUAL(fake_total_refs(), before);
+    teardown();
+}
+
+/* (XSA-236) While its entry says that the frame is in use the owner waits; so it is said for as
+ * long as that is true. */
+static void still_said_to_be_used(mfn_t f)
+{
+    CU_ASSERT(!mfn_eq(f, frame) || (table[8].flags & GTF_reading));
+}
+
+static void reference_goes_first(void)
+{
+    struct gnttab_map_grant_ref m;
+
+    setup();
+    give(8, 0, frame, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        m = map(8, GNTMAP_device_map | (i ? GNTMAP_readonly : 0), 0);
+        fake_on_put = still_said_to_be_used;
+        CU_ASSERT_EQUAL(unmap(m.handle, 0, m.dev_bus_addr), GNTST_okay);
+        fake_on_put = NULL;
+        CU_ASSERT_EQUAL(table[8].flags, GTF_permit_access);
+    }
+    teardown();
+}
+
+/* (XSA-380) However many there are, others get the CPU in between. */
 static void mapper_dies(void)
 {
+    unsigned restarts = 0;
+
     setup();
     give(8, 0, frame, 0);
     give(9, 0, frame, 0);
     map(8, GNTMAP_host_map | GNTMAP_device_map, 0x10000);
     map(9, GNTMAP_host_map | GNTMAP_readonly, 0x11000);
     fake_become(this_cpu()->idle);
+    this_cpu()->softirq_pending = 1u << SOFTIRQ_SCHEDULE;
+    while (grant_release_mappings(user) == -HC_RESTART)
+        restarts++;
+    CU_ASSERT(restarts >= 2);
+    this_cpu()->softirq_pending = 0;
     fake_kill(user);
     CU_ASSERT_EQUAL(fake_frames[frame.m].refs, 1);
     CU_ASSERT_EQUAL(fake_frames[frame.m].typed, 0);
@@ -317,6 +393,38 @@ static void copies(void)
     CU_ASSERT_EQUAL(copy(&c), GNTST_general_error); /* not into a page table of ours */
     c.dest.domid = 99;
     CU_ASSERT_EQUAL(copy(&c), GNTST_bad_domain);
+    CU_ASSERT_EQUAL(fake_total_refs(), before);
+    teardown();
+}
+
+/* (XSA-318) Interrupted after each batch, a list is copied whole, and each operation has its own
+ * status. */
+static void many_copies(void)
+{
+    static struct gnttab_copy c[100] __aligned_page;
+    mfn_t mine;
+    uint64_t before;
+
+    setup();
+    mine = fake_frame_of(user);
+    before = fake_total_refs();
+    give(8, 0, frame, 0);
+    for (unsigned i = 0; i < 100; i++) {
+        fake_frames[mine.m].page[i] = (char)(i + 1);
+        c[i] = (struct gnttab_copy){
+            .source = {.u.gmfn = mine.m, .domid = DOMID_SELF, .offset = (uint16_t)i},
+            .dest = {.u.ref = i == 70 ? 9 : 8, .domid = 3, .offset = (uint16_t)(2 * i)},
+            .len = 1,
+            .flags = GNTCOPY_dest_gref,
+            .status = 77};
+    }
+    this_cpu()->softirq_pending = 1u << SOFTIRQ_SCHEDULE;
+    CU_ASSERT_EQUAL(call(do_grant_table_op, GNTTABOP_copy, PTR(c), 100), 0);
+    this_cpu()->softirq_pending = 0;
+    for (unsigned i = 0; i < 100; i++) {
+        CU_ASSERT_EQUAL(c[i].status, i == 70 ? GNTST_general_error : GNTST_okay);
+        CU_ASSERT_EQUAL(fake_frames[frame.m].page[2 * i], i == 70 ? 0 : (char)(i + 1));
+    }
     CU_ASSERT_EQUAL(fake_total_refs(), before);
     teardown();
 }
@@ -423,9 +531,13 @@ CU_TestInfo grant_tests[] = {
     {"host and device parts", host_and_device},
     {"what is refused", refused},
     {"many, preempted at every check", many},
+    {"a handle twice in a batch", handle_twice},
+    {"handles run out", handles_run_out},
+    {"the reference goes before the sign", reference_goes_first},
     {"the mapper dies", mapper_dies},
     {"the owner dies", owner_dies},
     {"copies", copies},
+    {"copies, preempted at every check", many_copies},
     {"tables, versions, swap", tables},
     {"an entry that does not stand still", unstable_entry},
     CU_TEST_INFO_NULL,
