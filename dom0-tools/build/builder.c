@@ -15,6 +15,7 @@
 #include <time.h>
 #include <xen/version.h>
 
+#include "cpu_share.h"
 #include "guest_memory.h"
 #include "page_tables.h"
 
@@ -95,7 +96,7 @@ static int step_create(struct build *b)
     int error;
 
     uuid_bytes(b->request->config->uuid, handle);
-    error = hyper_create(b->hyper, handle, b->request->config->vcpus, &b->out->domid);
+    error = hyper_create(b->hyper, handle, b->request->config->vcpus_max, &b->out->domid);
     if (error)
         return hyper_failed(b, "the hypervisor refused a new domain", error);
     b->created = true;
@@ -109,10 +110,17 @@ static int step_limits(struct build *b)
     const struct domain_config *c = b->request->config;
 
     if (need(b, "cannot set the number of vCPUs",
-             hyper_max_vcpus(b->hyper, b->out->domid, c->vcpus)))
+             hyper_max_vcpus(b->hyper, b->out->domid, c->vcpus_max)))
         return -1;
     return need(b, "cannot set the memory limit",
                 hyper_max_memory(b->hyper, b->out->domid, (c->memory >> 10) + SLACK_KIB));
+}
+
+static int step_cpu(struct build *b)
+{
+    const struct domain_config *c = b->request->config;
+
+    return cpu_share_set(b->hyper, b->out->domid, c->vcpus_max, &c->cpu, b->failure);
 }
 
 static int step_ports(struct build *b)
@@ -333,6 +341,7 @@ static const struct step {
     /* perform */
     {"create-domain", "", step_create},
     {"set-limits", "/memory", step_limits},
+    {"set-cpu", "/cpu", step_cpu},
     {"make-ports", "", step_ports},
     {"populate", "/memory", step_populate},
     {"load-kernel", "/kernel/path", step_load_kernel},

@@ -145,6 +145,68 @@ int hyper_set_context(struct hyper *h, uint32_t domid, uint32_t vcpu,
     return error;
 }
 
+int hyper_set_share(struct hyper *h, uint32_t domid, uint16_t weight, uint16_t cap)
+{
+    struct xen_domctl op = {.u.scheduler_op = {.sched_id = XEN_SCHEDULER_CREDIT2,
+                                               .cmd = XEN_DOMCTL_SCHEDOP_putinfo,
+                                               .u.credit2 = {.weight = weight, .cap = cap}}};
+
+    return domctl(h, XEN_DOMCTL_scheduler_op, domid, &op);
+}
+
+int hyper_get_share(struct hyper *h, uint32_t domid, uint16_t *weight, uint16_t *cap)
+{
+    struct xen_domctl op = {
+        .u.scheduler_op = {.sched_id = XEN_SCHEDULER_CREDIT2, .cmd = XEN_DOMCTL_SCHEDOP_getinfo}};
+    int error = domctl(h, XEN_DOMCTL_scheduler_op, domid, &op);
+
+    *weight = op.u.scheduler_op.u.credit2.weight;
+    *cap = op.u.scheduler_op.u.credit2.cap;
+    return error;
+}
+
+/* The structure of Xen's real-time scheduler says what a reservation is (docs/scheduler.md). */
+int hyper_set_reservation(struct hyper *h, uint32_t domid, uint32_t period_us, uint32_t budget_us)
+{
+    struct xen_domctl op = {
+        .u.scheduler_op = {.sched_id = XEN_SCHEDULER_RTDS,
+                           .cmd = XEN_DOMCTL_SCHEDOP_putinfo,
+                           .u.rtds = {.period = period_us, .budget = budget_us}}};
+
+    return domctl(h, XEN_DOMCTL_scheduler_op, domid, &op);
+}
+
+int hyper_get_reservation(struct hyper *h, uint32_t domid, uint32_t *period_us, uint32_t *budget_us)
+{
+    struct xen_domctl op = {
+        .u.scheduler_op = {.sched_id = XEN_SCHEDULER_RTDS, .cmd = XEN_DOMCTL_SCHEDOP_getinfo}};
+    int error = domctl(h, XEN_DOMCTL_scheduler_op, domid, &op);
+
+    *period_us = op.u.scheduler_op.u.rtds.period;
+    *budget_us = op.u.scheduler_op.u.rtds.budget;
+    return error;
+}
+
+int hyper_set_affinity(struct hyper *h, uint32_t domid, uint32_t vcpu, const struct cpu_set *hard,
+                       const struct cpu_set *soft)
+{
+    struct cpu_set *safe = xencall_alloc_buffer(h->call, 2 * sizeof(*safe));
+    struct xen_domctl op = {
+        .u.vcpuaffinity = {.vcpu = vcpu, .flags = XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT}};
+    int error;
+
+    if (!safe)
+        return -ENOMEM;
+    safe[0] = *hard;
+    safe[1] = *soft;
+    op.u.vcpuaffinity.cpumap_hard.nr_bits = op.u.vcpuaffinity.cpumap_soft.nr_bits = DOMAIN_MAX_CPUS;
+    set_xen_guest_handle(op.u.vcpuaffinity.cpumap_hard.bitmap, safe[0].bits);
+    set_xen_guest_handle(op.u.vcpuaffinity.cpumap_soft.bitmap, safe[1].bits);
+    error = domctl(h, XEN_DOMCTL_setvcpuaffinity, domid, &op);
+    xencall_free_buffer(h->call, safe);
+    return error;
+}
+
 int hyper_info(struct hyper *h, uint32_t domid, domain_info *info)
 {
     struct xen_domctl op = {0};

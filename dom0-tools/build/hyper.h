@@ -25,6 +25,8 @@
 #include <xen/sched.h>
 #include <xen/sysctl.h>
 
+#include "domain_config.h"
+
 struct hyper {
     xencall_handle *call;
     xenforeignmemory_handle *foreign;
@@ -45,6 +47,16 @@ int hyper_destroy(struct hyper *h, uint32_t domid);
 int hyper_hypercall_page(struct hyper *h, uint32_t domid, uint64_t mfn);
 int hyper_set_context(struct hyper *h, uint32_t domid, uint32_t vcpu,
                       const struct vcpu_guest_context *context);
+/* What share of the CPUs a domain gets (docs/scheduler.md): weight and cap, and a budget in each
+ * period for each vCPU (0: none; -ENOSPC when it does not fit). */
+int hyper_set_share(struct hyper *h, uint32_t domid, uint16_t weight, uint16_t cap);
+int hyper_get_share(struct hyper *h, uint32_t domid, uint16_t *weight, uint16_t *cap);
+int hyper_set_reservation(struct hyper *h, uint32_t domid, uint32_t period_us, uint32_t budget_us);
+int hyper_get_reservation(struct hyper *h, uint32_t domid, uint32_t *period_us,
+                          uint32_t *budget_us);
+/* Hard and soft affinity of one vCPU: a bit for each CPU. */
+int hyper_set_affinity(struct hyper *h, uint32_t domid, uint32_t vcpu, const struct cpu_set *hard,
+                       const struct cpu_set *soft);
 /* -ESRCH when there is no such domain. */
 int hyper_info(struct hyper *h, uint32_t domid, domain_info *info);
 

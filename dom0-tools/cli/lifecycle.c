@@ -77,8 +77,12 @@ int run_apply(struct client *c, const struct options *o, struct failure *failure
                json_get_bool(r, "created", false) ? "created, running" : "running",
                json_get_u64(r, "domid", 0), json_get_u64(r, "elapsed_ms", 0));
     } else if (json_get_bool(r, "needs_restart", false)) {
-        printf("%s: definition changed in %" PRIu64 " places; takes effect at the next start\n",
+        printf("%s: definition changed in %" PRIu64
+               " places; some of it takes effect at the next start\n",
                json_get_string(r, "name", ""), json_get_u64(r, "changes", 0));
+    } else if (json_get_u64(r, "changes", 0)) {
+        printf("%s: changed in %" PRIu64 " places, in effect\n", json_get_string(r, "name", ""),
+               json_get_u64(r, "changes", 0));
     } else {
         printf("%s: unchanged, %s\n", json_get_string(r, "name", ""),
                json_get_string(r, "state", ""));
@@ -92,7 +96,8 @@ int run_plan(struct client *c, const struct options *o, struct failure *failure)
     static const char *const words[][2] = {
         {"create", "would be created and started"},
         {"start", "is stopped and would be started"},
-        {"define", "runs; the changes would take effect at its next start"},
+        {"change", "runs; the changes would take effect at once"},
+        {"define", "runs; changes marked * would take effect at its next start"},
         {"nothing", "runs as described; nothing to do"},
     };
     struct json_doc *doc = call_with_file(c, "plan", o->argument[0], failure);
@@ -113,7 +118,8 @@ int run_plan(struct client *c, const struct options *o, struct failure *failure)
             printf("%s: %s\n", json_get_string(r, "name", ""), words[i][1]);
     changes = json_get(r, "changes");
     for (const struct json *v = changes ? changes->first : NULL; v; v = v->next)
-        printf("  %s: %s -> %s\n", json_get_string(v, "path", ""), json_get_string(v, "from", ""),
+        printf("%s %s: %s -> %s\n", json_get_bool(v, "live", false) ? " " : "*",
+               json_get_string(v, "path", ""), json_get_string(v, "from", ""),
                json_get_string(v, "to", ""));
     json_free(doc);
     return 0;

@@ -12,8 +12,9 @@
 
 static const struct command commands[] = {
     {"apply", "FILE|-", "Make the host have the domain that a JSON document describes, running",
-     "Creates and starts the domain, or starts it when it is stopped. When it runs, a changed\n"
-     "document is kept and takes effect at the next start. A failure leaves nothing behind.\n"
+     "Creates and starts the domain, or starts it when it is stopped. When it runs, it\n"
+     "follows changes of vcpus and cpu at once; others take effect at its next start.\n"
+     "A failure leaves nothing behind.\n"
      "docs/schema/domain.v1.json describes the document; docs/examples/ has some.",
      1, 1, false, false, false, run_apply},
     {"plan", "FILE|-", "Say what apply would do, and check everything it needs; change nothing",

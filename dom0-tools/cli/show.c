@@ -72,6 +72,23 @@ int run_list(struct client *c, const struct options *o, struct failure *failure)
     return 0;
 }
 
+static void print_cpu(const struct json *status)
+{
+    const struct json *cpu = json_get(status, "cpu"), *r = json_get(cpu, "reservation");
+
+    printf("\n  vcpus   %" PRIu64, json_get_u64(status, "vcpus", 0));
+    if (json_get(status, "vcpus_max"))
+        printf(" of %" PRIu64, json_get_u64(status, "vcpus_max", 0));
+    if (!cpu)
+        return;
+    printf("\n  cpu     weight %" PRIu64, json_get_u64(cpu, "weight", 0));
+    if (json_get_u64(cpu, "cap", 0))
+        printf(", at most %" PRIu64 " %%", json_get_u64(cpu, "cap", 0));
+    if (json_get_u64(r, "budget_us", 0))
+        printf(", each vCPU at least %" PRIu64 " of %" PRIu64 " us",
+               json_get_u64(r, "budget_us", 0), json_get_u64(r, "period_us", 0));
+}
+
 static void print_status(const struct json *status)
 {
     const struct json *devices = json_get(status, "devices");
@@ -81,9 +98,9 @@ static void print_status(const struct json *status)
         printf(", domain %" PRIu64, json_get_u64(status, "domid", 0));
     if (json_get_string(status, "reason", "")[0])
         printf(" (%s)", json_get_string(status, "reason", ""));
-    printf("\n  uuid    %s\n  vcpus   %" PRIu64 "\n  memory  %" PRIu64 " MiB\n",
-           json_get_string(status, "uuid", ""), json_get_u64(status, "vcpus", 0),
-           json_get_u64(status, "memory", 0) >> 20);
+    printf("\n  uuid    %s", json_get_string(status, "uuid", ""));
+    print_cpu(status);
+    printf("\n  memory  %" PRIu64 " MiB\n", json_get_u64(status, "memory", 0) >> 20);
     for (const struct json *d = devices ? devices->first : NULL; d; d = d->next) {
         const char *type = json_get_string(d, "type", "");
 

@@ -26,6 +26,7 @@
 #define DOMAIN_MAX_DISKS  16
 #define DOMAIN_MAX_NETS   8
 #define DOMAIN_MAX_VCPUS  64
+#define DOMAIN_MAX_CPUS   256 /* that an affinity can name */
 #define DOMAIN_MIN_MEMORY (4ULL << 20)
 #define DOMAIN_MAX_MEMORY (16ULL << 40)
 
@@ -50,12 +51,30 @@ struct kernel_config {
     char cmdline[1024];
 };
 
+/* What each vCPU gets before any weight; no budget, no reservation. */
+struct reservation_config {
+    uint32_t period_us, budget_us;
+};
+
+struct affinity_config {
+    char hard[64], soft[64]; /* "0-3,6"; "" : all CPUs */
+};
+
+struct cpu_config {
+    uint32_t weight;
+    uint32_t cap; /* percent of one CPU, for all vCPUs together; 0: none */
+    struct reservation_config reservation;
+    struct affinity_config affinity;
+};
+
 struct domain_config {
     char schema[24];
     char name[64];
-    char uuid[37];   /* "" until domain_config_complete() */
-    uint64_t memory; /* bytes, whole pages */
-    uint32_t vcpus;
+    char uuid[37];      /* "" until domain_config_complete() */
+    uint64_t memory;    /* bytes, whole pages */
+    uint32_t vcpus;     /* that it is to use now */
+    uint32_t vcpus_max; /* that it has, never fewer */
+    struct cpu_config cpu;
     struct kernel_config kernel;
     struct disk_config disks[DOMAIN_MAX_DISKS];
     uint32_t nr_disks;
@@ -82,15 +101,23 @@ void domain_config_complete(struct domain_config *config, const struct domain_co
 void domain_config_write(struct json_writer *w, const char *key,
                          const struct domain_config *config);
 
-/* Call `changed` with the pointer and both values (as JSON text) of each difference. Returns their
- * number. */
+/* One difference: the pointer and both values as JSON text; `live`: a running domain can follow. */
+typedef void config_changed(void *ctx, const char *pointer, const char *old_value,
+                            const char *new_value, bool live);
+
+/* Call `changed` (may be NULL) for each difference. Returns their number. */
 unsigned domain_config_diff(const struct domain_config *from, const struct domain_config *to,
-                            void (*changed)(void *ctx, const char *pointer, const char *old_value,
-                                            const char *new_value),
-                            void *ctx);
+                            config_changed *changed, void *ctx);
 
 /* "128M" or "134217728" → bytes; false when it is not such a text. */
 bool parse_memory(const char *text, uint64_t *bytes);
+
+/* "0-3,6" → a bit for each CPU; "" → all of them. False when it is no such list, or names a CPU
+ * from DOMAIN_MAX_CPUS on. `last`, if not NULL: the highest CPU named, 0 for "". */
+struct cpu_set {
+    uint8_t bits[DOMAIN_MAX_CPUS / 8];
+};
+bool parse_cpu_list(const char *text, struct cpu_set *set, uint32_t *last);
 
 /* "xvda" → the virtual device number of <xen/io/blkif.h>; 0 when it is no such name. */
 uint32_t disk_device_number(const char *target);

@@ -12,10 +12,10 @@ enum field_type {
     FIELD_STRING, /* char[size]; `pattern` is an extended regular expression, the same text as in
                      the schema */
     FIELD_CONST,  /* a string that must equal pattern */
-    FIELD_UINT,   /* uint32_t within [min, max] */
+    FIELD_UINT,   /* uint32_t within [min, max]; absent: `initial` */
     FIELD_MEMORY, /* uint64_t bytes: a number or "128M", within [min, max] */
-    FIELD_ENUM,   /* uint32_t index into `names`; the initial value is `min` */
-    FIELD_OBJECT, /* members by `fields` */
+    FIELD_ENUM,   /* uint32_t index into `names`; absent: `initial` */
+    FIELD_OBJECT, /* members by `fields`; absent: each as if absent */
     FIELD_ARRAY,  /* up to `max` objects by `fields`, `stride` apart; the count at `count_offset` */
 };
 
@@ -24,12 +24,13 @@ struct field {
     enum field_type type;
     bool required;
     size_t offset, size;
-    uint64_t min, max;
+    uint64_t min, max, initial;
     const char *pattern;
     const char *expects; /* for people: "a name of letters, digits, dot, dash …" */
     const char *const *names;
     const struct field *fields;
     size_t stride, count_offset;
+    bool live; /* with all below it: a change can take effect while the domain runs */
 };
 
 extern const struct field domain_fields[]; /* ends with a NULL key */

@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STEP "check-document"
+#define STEP           "check-document"
+#define CPU_LIST_RULES "a range goes upwards, and a CPU's number is below 256"
 
 struct loader {
     const struct json *root;
@@ -203,7 +204,9 @@ static void set_defaults(const struct field *fields, char *base)
 {
     for (const struct field *f = fields; f->key; f++)
         if (f->type == FIELD_ENUM || f->type == FIELD_UINT)
-            *(uint32_t *)(base + f->offset) = f->min;
+            *(uint32_t *)(base + f->offset) = f->initial;
+        else if (f->type == FIELD_OBJECT)
+            set_defaults(f->fields, base + f->offset);
 }
 
 static int load_object(struct loader *l, const struct field *fields, const struct json *object,
@@ -227,6 +230,24 @@ static int load_object(struct loader *l, const struct field *fields, const struc
     for (const struct field *f = fields; f->key; f++)
         if (f->required && !json_get(object, f->key))
             return refuse(l, FAIL_CONFIG_MISSING, object, f->key, "this key is required");
+    return 0;
+}
+
+static int check_cpus(const struct domain_config *c, struct failure *failure)
+{
+    const struct reservation_config *r = &c->cpu.reservation;
+    struct cpu_set set;
+
+    if (c->vcpus > c->vcpus_max)
+        return fail(failure, FAIL_CONFIG_CONFLICT, STEP, "/vcpus",
+                    "more vCPUs than \"vcpus_max\", %u", c->vcpus_max);
+    if (r->budget_us > r->period_us)
+        return fail(failure, FAIL_CONFIG_RANGE, STEP, "/cpu/reservation/budget_us",
+                    "more than the period, %u us", r->period_us);
+    if (!parse_cpu_list(c->cpu.affinity.hard, &set, NULL))
+        return fail(failure, FAIL_CONFIG_VALUE, STEP, "/cpu/affinity/hard", CPU_LIST_RULES);
+    if (!parse_cpu_list(c->cpu.affinity.soft, &set, NULL))
+        return fail(failure, FAIL_CONFIG_VALUE, STEP, "/cpu/affinity/soft", CPU_LIST_RULES);
     return 0;
 }
 
@@ -267,7 +288,7 @@ static int check_whole(struct loader *l, const struct domain_config *c)
             }
         }
     }
-    return 0;
+    return check_cpus(c, l->failure);
 }
 
 static void lower_case(char *text)
@@ -286,6 +307,8 @@ int domain_config_load(const struct json *document, struct domain_config *config
     if (load_object(&l, domain_fields, document, (char *)config))
         return -1;
     lower_case(config->uuid);
+    if (!config->vcpus_max)
+        config->vcpus_max = config->vcpus;
     for (uint32_t i = 0; i < config->nr_nets; i++)
         lower_case(config->nets[i].mac);
     return check_whole(&l, config);

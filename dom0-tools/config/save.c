@@ -53,7 +53,7 @@ void domain_config_write(struct json_writer *w, const char *key, const struct do
 }
 
 struct differ {
-    void (*changed)(void *ctx, const char *pointer, const char *old_value, const char *new_value);
+    config_changed *changed;
     void *ctx;
     unsigned count;
 };
@@ -76,23 +76,26 @@ static void scalar_text(const struct field *f, const char *at, char *text, size_
     }
 }
 
-static void report(struct differ *d, const char *pointer, const char *from, const char *to)
+static void report(struct differ *d, const char *pointer, const char *from, const char *to,
+                   bool live)
 {
     d->count++;
     if (d->changed)
-        d->changed(d->ctx, pointer, from, to);
+        d->changed(d->ctx, pointer, from, to, live);
 }
 
 /* `from` or `to` may be NULL: an array element that only one side has. */
 static void diff_object(struct differ *d, const struct field *fields, const char *pointer,
-                        const char *from, const char *to)
+                        const char *from, const char *to, bool above_live)
 {
     char here[64], old_text[1100], new_text[1100];
 
     for (const struct field *f = fields; f->key; f++) {
+        bool live = above_live || f->live;
+
         snprintf(here, sizeof(here), "%s/%s", pointer, f->key);
         if (f->type == FIELD_OBJECT) {
-            diff_object(d, f->fields, here, from + f->offset, to + f->offset);
+            diff_object(d, f->fields, here, from + f->offset, to + f->offset, live);
         } else if (f->type == FIELD_ARRAY) {
             uint32_t n_from = count_of(f, from), n_to = count_of(f, to);
 
@@ -100,26 +103,25 @@ static void diff_object(struct differ *d, const struct field *fields, const char
                 snprintf(here, sizeof(here), "%s/%s/%u", pointer, f->key, i);
                 if (i < n_from && i < n_to)
                     diff_object(d, f->fields, here, from + f->offset + i * f->stride,
-                                to + f->offset + i * f->stride);
+                                to + f->offset + i * f->stride, live);
                 else
-                    report(d, here, i < n_from ? "present" : "none", i < n_to ? "present" : "none");
+                    report(d, here, i < n_from ? "present" : "none", i < n_to ? "present" : "none",
+                           live);
             }
         } else {
             scalar_text(f, from + f->offset, old_text, sizeof(old_text));
             scalar_text(f, to + f->offset, new_text, sizeof(new_text));
             if (strcmp(old_text, new_text) != 0)
-                report(d, here, old_text, new_text);
+                report(d, here, old_text, new_text, live);
         }
     }
 }
 
 unsigned domain_config_diff(const struct domain_config *from, const struct domain_config *to,
-                            void (*changed)(void *ctx, const char *pointer, const char *old_value,
-                                            const char *new_value),
-                            void *ctx)
+                            config_changed *changed, void *ctx)
 {
     struct differ d = {changed, ctx, 0};
 
-    diff_object(&d, domain_fields, "", (const char *)from, (const char *)to);
+    diff_object(&d, domain_fields, "", (const char *)from, (const char *)to, false);
     return d.count;
 }

@@ -107,6 +107,25 @@ static int check_bridges(const struct domain_config *c, struct failure *failure)
     return 0;
 }
 
+/* Each CPU that the affinity names is there. */
+static int check_cpus(const struct affinity_config *a, struct failure *failure)
+{
+    static const char *const where[] = {"/cpu/affinity/hard", "/cpu/affinity/soft"};
+    struct xen_sysctl_physinfo info;
+    int error = hyper_physinfo(&hyper, &info);
+    struct cpu_set set;
+    uint32_t last = 0;
+
+    if (error)
+        return fail(failure, FAIL_HYPERVISOR, "check-cpus", "/cpu/affinity",
+                    "cannot ask the hypervisor for its CPUs: %s", strerror(-error));
+    for (unsigned i = 0; i < 2; i++)
+        if (parse_cpu_list(i ? a->soft : a->hard, &set, &last) && last > info.max_cpu_id)
+            return fail(failure, FAIL_CPU_MISSING, "check-cpus", where[i],
+                        "there is no CPU %u; this host has 0 to %u", last, info.max_cpu_id);
+    return 0;
+}
+
 static int check_memory(const struct domain_config *c, struct failure *failure)
 {
     struct xen_sysctl_physinfo info;
@@ -138,7 +157,8 @@ int domain_check(const struct domain_config *config, const struct domain *self, 
     if (k->initrd[0] && check_file(k->initrd, FAIL_INITRD_MISSING, "check-kernel", "/kernel/initrd",
                                    "initrd", R_OK, &st, failure))
         return -1;
-    if (check_disks(config, self, failure) || check_bridges(config, failure))
+    if (check_disks(config, self, failure) || check_bridges(config, failure) ||
+        check_cpus(&config->cpu.affinity, failure))
         return -1;
     return memory ? check_memory(config, failure) : 0;
 }

@@ -86,6 +86,11 @@ int domain_start(struct domain *d, struct ticket *ticket, struct failure *failur
 int domain_check(const struct domain_config *config, const struct domain *self, bool memory,
                  struct failure *failure);
 
+/* follow.c: make a running domain follow `to` where it can, and `to` its definition; the rest takes
+ * effect at its next start (`*later`). On -1 all is as before. */
+int domain_follow(struct domain *d, const struct domain_config *to, bool *later,
+                  struct failure *failure);
+
 /* stop.c: take a domain apart; the outcome has been set. Waiters are answered when nothing is left.
  */
 void domain_stop(struct domain *d, bool restart);

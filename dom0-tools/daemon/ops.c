@@ -99,29 +99,32 @@ static int resolve(const struct json *args, struct domain_config *config, struct
     return 0;
 }
 
-static void describe_apply(struct json_writer *w, const struct domain *d, unsigned changes)
+static void describe_apply(struct json_writer *w, const struct domain *d, unsigned changes,
+                           bool later)
 {
     jw_string(w, "name", d->config.name);
     jw_string(w, "uuid", d->config.uuid);
     jw_string(w, "state", domain_state_name(d, NULL));
     jw_u64(w, "changes", changes);
-    jw_bool(w, "needs_restart", changes > 0);
+    jw_bool(w, "needs_restart", later);
 }
 
-/* Not stopped: the new definition is kept for the next start. */
+/* Not stopped: it follows where it can; the rest is kept for the next start. */
 static enum op_status apply_running(struct domain *d, const struct domain_config *config,
                                     struct json_writer *result, struct failure *failure)
 {
     unsigned changes = domain_config_diff(&d->config, config, NULL, NULL);
+    bool later = false;
 
     if (d->phase != PHASE_RUNNING && changes) {
         fail(failure, FAIL_DOMAIN_STATE, "check-state", d->config.name,
              "the domain is between states (%s)", domain_state_name(d, NULL));
         return OP_FAILED;
     }
-    if (changes && (domain_check(config, d, false, failure) || domain_define(d, config, failure)))
+    if (changes &&
+        (domain_check(config, d, false, failure) || domain_follow(d, config, &later, failure)))
         return OP_FAILED;
-    describe_apply(result, d, changes);
+    describe_apply(result, d, changes, later);
     return OP_DONE;
 }
 
@@ -161,15 +164,24 @@ static enum op_status op_apply(const struct json *args, struct ticket *t,
  * ----------------------------------------------------------------------------------------------------
  */
 
+struct planned {
+    struct json_writer *w;
+    bool later; /* some of it at the next start only */
+};
+
 static void write_change(void *ctx, const char *pointer, const char *old_value,
-                         const char *new_value)
+                         const char *new_value, bool live)
 {
-    struct json_writer *w = ctx;
+    struct planned *p = ctx;
+    struct json_writer *w = p->w;
+
+    p->later |= !live;
 
     jw_object(w, NULL);
     jw_string(w, "path", pointer);
     jw_string(w, "from", old_value);
     jw_string(w, "to", new_value);
+    jw_bool(w, "live", live);
     jw_end_object(w);
 }
 
@@ -178,6 +190,7 @@ static enum op_status op_plan(const struct json *args, struct ticket *t, struct 
 {
     struct domain_config config;
     struct domain *d;
+    struct planned planned = {result, false};
     const char *action;
     unsigned changes = 0;
 
@@ -187,14 +200,14 @@ static enum op_status op_plan(const struct json *args, struct ticket *t, struct 
     jw_string(result, "name", config.name);
     jw_array(result, "changes");
     if (d)
-        changes = domain_config_diff(&d->config, &config, write_change, result);
+        changes = domain_config_diff(&d->config, &config, write_change, &planned);
     jw_end_array(result);
     if (!d)
         action = "create";
     else if (d->phase == PHASE_STOPPED)
         action = "start";
     else
-        action = changes ? "define" : "nothing";
+        action = !changes ? "nothing" : planned.later ? "define" : "change";
     jw_string(result, "action", action);
     domain_config_write(result, "document", &config);
     return OP_DONE;

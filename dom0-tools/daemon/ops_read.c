@@ -132,6 +132,26 @@ enum op_status op_list(const struct json *args, struct ticket *t, struct json_wr
     return OP_DONE;
 }
 
+/* What the hypervisor gives it now; another tool may have changed it. */
+static void write_cpu(struct json_writer *w, const struct domain *d)
+{
+    uint16_t weight, cap;
+    uint32_t period, budget;
+
+    if (hyper_get_share(&hyper, d->domid, &weight, &cap))
+        return;
+    jw_object(w, "cpu");
+    jw_u64(w, "weight", weight);
+    jw_u64(w, "cap", cap);
+    if (hyper_get_reservation(&hyper, d->domid, &period, &budget) == 0) {
+        jw_object(w, "reservation");
+        jw_u64(w, "period_us", period);
+        jw_u64(w, "budget_us", budget);
+        jw_end_object(w);
+    }
+    jw_end_object(w);
+}
+
 static void write_devices(struct json_writer *w, const struct domain *d)
 {
     jw_array(w, "devices");
@@ -169,8 +189,11 @@ enum op_status op_get(const struct json *args, struct ticket *t, struct json_wri
     alive = holds_domid(d) && hyper_info(&hyper, d->domid, &info) == 0;
     jw_object(result, "status");
     write_managed(result, d, alive ? &info : NULL);
-    if (alive)
+    if (alive) {
+        jw_u64(result, "vcpus_max", info.max_vcpu_id + 1);
+        write_cpu(result, d);
         write_devices(result, d);
+    }
     jw_end_object(result);
     domain_config_write(result, "document", &d->config);
     return OP_DONE;

@@ -39,6 +39,10 @@ void store_children(const char *path, void (*each)(void *ctx, const char *name),
 int store_create_domain(const struct domain_config *config, const struct built_domain *built,
                         struct failure *failure);
 
+/* Ask a running guest to use the first `vcpus` of the `has` vCPUs that it was made with. 0 or
+ * -errno. */
+int store_ask_vcpus(uint32_t domid, uint32_t vcpus, uint32_t has);
+
 /* Remove every node of a domain, those of its backends here included. */
 void store_remove_domain(uint32_t domid, const char *uuid);
 

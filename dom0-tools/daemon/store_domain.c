@@ -84,6 +84,17 @@ static void write_vm(struct writer *w, const struct domain_config *c)
     put(w, "type", "pv");
 }
 
+/* Which of its vCPUs a guest is to use: it watches these nodes. */
+static void write_vcpus(struct writer *w, uint32_t vcpus, uint32_t has)
+{
+    char node[32];
+
+    for (uint32_t i = 0; i < has; i++) {
+        snprintf(node, sizeof(node), "cpu/%u/availability", i);
+        put(w, node, i < vcpus ? "online" : "offline");
+    }
+}
+
 static void write_home(struct writer *w, const struct domain_config *c,
                        const struct built_domain *b)
 {
@@ -104,7 +115,6 @@ static void write_home(struct writer *w, const struct domain_config *c,
         {"attr", GUEST_OWNS},
         {"error", GUEST_OWNS},
     };
-    char node[32];
 
     snprintf(w->base, sizeof(w->base), "/local/domain/%u", w->domid);
     make(w, "", GUEST_READS);
@@ -118,10 +128,7 @@ static void write_home(struct writer *w, const struct domain_config *c,
     putf(w, "memory/static-max", "%" PRIu64, c->memory >> 10);
     putf(w, "memory/target", "%" PRIu64, c->memory >> 10);
     put(w, "memory/videoram", "0");
-    for (uint32_t i = 0; i < c->vcpus; i++) {
-        snprintf(node, sizeof(node), "cpu/%u/availability", i);
-        put(w, node, "online");
-    }
+    write_vcpus(w, c->vcpus, c->vcpus_max);
     putf(w, "store/ring-ref", "%" PRIu64, b->store_mfn);
     putf(w, "store/port", "%u", b->store_port);
 }
@@ -202,34 +209,51 @@ static void write_net(struct writer *w, const struct net_config *net, uint32_t i
         put(w, "vifname", net->name);
 }
 
-static int write_all_nodes(xs_transaction_t t, const struct domain_config *c,
-                           const struct built_domain *b)
-{
-    struct writer w = {.t = t, .domid = b->domid};
+struct new_domain {
+    const struct domain_config *config;
+    const struct built_domain *built;
+};
 
-    write_home(&w, c, b);
-    write_vm(&w, c);
-    write_console(&w, c, b);
+static void write_all_nodes(struct writer *w, const void *of)
+{
+    const struct new_domain *n = of;
+    const struct domain_config *c = n->config;
+
+    write_home(w, c, n->built);
+    write_vm(w, c);
+    write_console(w, c, n->built);
     for (uint32_t i = 0; i < c->nr_disks; i++)
-        write_disk(&w, &c->disks[i]);
+        write_disk(w, &c->disks[i]);
     for (uint32_t i = 0; i < c->nr_nets; i++)
-        write_net(&w, &c->nets[i], i);
-    return w.error;
+        write_net(w, &c->nets[i], i);
+}
+
+/* `write` in one transaction, again when others disturbed it. 0 or -errno. */
+static int at_once(uint32_t domid, void (*write)(struct writer *w, const void *of), const void *of)
+{
+    int error = -EAGAIN;
+
+    for (unsigned try = 0; error == -EAGAIN && try < RETRIES; try++) {
+        struct writer w = {.t = xs_transaction_start(store_handle), .domid = domid};
+
+        if (w.t == XBT_NULL)
+            return -errno;
+        write(&w, of);
+        error = w.error;
+        if (!xs_transaction_end(store_handle, w.t, error != 0) && !error)
+            error = -errno;
+    }
+    return error;
 }
 
 int store_create_domain(const struct domain_config *config, const struct built_domain *built,
                         struct failure *failure)
 {
-    int error = -EAGAIN;
+    struct new_domain n = {config, built};
+    int error;
 
     store_remove_domain(built->domid, config->uuid); /* a former owner's leavings */
-    for (unsigned try = 0; error == -EAGAIN && try < RETRIES; try++) {
-        xs_transaction_t t = xs_transaction_start(store_handle);
-
-        error = t == XBT_NULL ? -errno : write_all_nodes(t, config, built);
-        if (t != XBT_NULL && !xs_transaction_end(store_handle, t, error != 0) && !error)
-            error = -errno;
-    }
+    error = at_once(built->domid, write_all_nodes, &n);
     if (error)
         return fail(failure, FAIL_STORE, "write-store", "", "cannot write the domain's nodes: %s",
                     strerror(-error));
@@ -237,6 +261,23 @@ int store_create_domain(const struct domain_config *config, const struct built_d
         return fail(failure, FAIL_STORE, "introduce", "",
                     "xenstore did not accept the new domain: %s", strerror(errno));
     return 0;
+}
+
+struct vcpus_asked {
+    uint32_t vcpus, has;
+};
+
+static void write_asked(struct writer *w, const void *of)
+{
+    const struct vcpus_asked *a = of;
+
+    snprintf(w->base, sizeof(w->base), "/local/domain/%u", w->domid);
+    write_vcpus(w, a->vcpus, a->has);
+}
+
+int store_ask_vcpus(uint32_t domid, uint32_t vcpus, uint32_t has)
+{
+    return at_once(domid, write_asked, &(struct vcpus_asked){vcpus, has});
 }
 
 static void remove_in(xs_transaction_t t, uint32_t domid, const char *uuid)

@@ -27,6 +27,7 @@ void fake_reset(unsigned fail_at, int fail_with)
     fake.fail_at = fail_at;
     fake.fail_with = fail_with;
     fake.superpages = 40;
+    fake.room_us = ~0u;
     fake.next_frame = FIRST;
     fake.frames = calloc(FAKE_FRAMES, 4096);
     fake.owned = calloc(FAKE_FRAMES, 1);
@@ -68,6 +69,37 @@ int hyper_max_memory(struct hyper *h, uint32_t domid, uint64_t kib)
 {
     MAYBE_FAIL();
     fake.max_kib = kib;
+    return 0;
+}
+
+int hyper_set_share(struct hyper *h, uint32_t domid, uint16_t weight, uint16_t cap)
+{
+    MAYBE_FAIL();
+    fake.weight = weight;
+    fake.cap = cap;
+    return 0;
+}
+
+/* As the hypervisor: a vCPU's part has room on one of the CPUs where it may run, or none gets any.
+ */
+int hyper_set_reservation(struct hyper *h, uint32_t domid, uint32_t period_us, uint32_t budget_us)
+{
+    MAYBE_FAIL();
+    if (budget_us > fake.room_us)
+        return -ENOSPC;
+    fake.budget_us = budget_us;
+    return 0;
+}
+
+int hyper_set_affinity(struct hyper *h, uint32_t domid, uint32_t vcpu, const struct cpu_set *hard,
+                       const struct cpu_set *soft)
+{
+    MAYBE_FAIL();
+    CU_ASSERT_EQUAL(fake.budget_us, 0); /* one that is kept elsewhere would forbid the change */
+    CU_ASSERT_EQUAL(vcpu, fake.affinities % fake.max_vcpus);
+    fake.affinities++;
+    fake.hard = *hard;
+    fake.soft = *soft;
     return 0;
 }
 

@@ -25,6 +25,10 @@ struct fake {
     uint64_t pinned, hypercall_page, shared_info;
     uint32_t max_vcpus;
     uint64_t max_kib;
+    uint16_t weight, cap;
+    uint32_t room_us, budget_us;
+    unsigned affinities;
+    struct cpu_set hard, soft;
     uint8_t handle[16];
     struct vcpu_guest_context context;
     uint8_t (*frames)[4096];

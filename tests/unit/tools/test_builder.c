@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "builder.h"
+#include "cpu_share.h"
 #include "fake_hyper.h"
 #include "sample_kernel.h"
 #include "tests.h"
@@ -23,7 +24,8 @@ static struct image kernel;
 
 static void prepare(void)
 {
-    config = (struct domain_config){.memory = 64 << 20, .vcpus = 3};
+    config = (struct domain_config){.memory = 64 << 20, .vcpus = 2, .vcpus_max = 3};
+    config.cpu = (struct cpu_config){512, 150, {10000, 2500}, {"0-1,9", "9"}};
     strcpy(config.uuid, "1b4e28ba-2fa1-41d2-883f-0016d3cca427");
     strcpy(config.kernel.cmdline, "console=hvc0 quiet");
     for (size_t i = 0; i < INITRD_SIZE; i++)
@@ -149,7 +151,7 @@ static void whichever_call_fails_nothing_is_left(void)
     fake_reset(0, 0);
     CU_ASSERT_EQUAL_FATAL(build(&built, &f), 0);
     calls = fake.calls;
-    CU_ASSERT_TRUE(calls >= 14);
+    CU_ASSERT_TRUE(calls >= 20);
     for (unsigned n = 1; n <= calls; n++) {
         f = (struct failure){0};
         fake_reset(n, EPERM);
@@ -174,6 +176,49 @@ static void running_out_of_memory_is_named(void)
     CU_ASSERT_EQUAL(f.code, FAIL_MEMORY_UNAVAILABLE);
     CU_ASSERT_STRING_EQUAL(f.step, "populate");
     CU_ASSERT_STRING_EQUAL(f.where, "/memory");
+    CU_ASSERT_EQUAL(fake.destroyed, 1);
+    fake_free();
+}
+
+static void each_vcpu_gets_its_share(void)
+{
+    struct built_domain built;
+    struct failure f = {0};
+
+    prepare();
+    fake_reset(0, 0);
+    CU_ASSERT_EQUAL_FATAL(build(&built, &f), 0);
+    CU_ASSERT_EQUAL(fake.max_vcpus, 3);
+    CU_ASSERT_EQUAL(fake.affinities, 3);
+    CU_ASSERT_EQUAL(fake.hard.bits[0], 0x03);
+    CU_ASSERT_EQUAL(fake.hard.bits[1], 0x02);
+    CU_ASSERT_EQUAL(fake.soft.bits[0], 0x00);
+    CU_ASSERT_EQUAL(fake.soft.bits[1], 0x02);
+    CU_ASSERT_EQUAL(fake.weight, 512);
+    CU_ASSERT_EQUAL(fake.cap, 150);
+    CU_ASSERT_EQUAL(fake.budget_us, 2500);
+    /* changed while it is there, the reservation before and after included */
+    config.cpu = (struct cpu_config){256, 0, {10000, 1000}, {"", ""}};
+    CU_ASSERT_EQUAL(cpu_share_set(NULL, FAKE_DOMID, 3, &config.cpu, &f), 0);
+    CU_ASSERT_EQUAL(fake.hard.bits[31], 0xff);
+    CU_ASSERT_EQUAL(fake.budget_us, 1000);
+    CU_ASSERT_EQUAL(fake.cap, 0);
+    fake_free();
+}
+
+static void a_reservation_without_room_is_named(void)
+{
+    struct built_domain built;
+    struct failure f = {0};
+
+    prepare();
+    fake_reset(0, 0);
+    fake.room_us = 2499;
+    CU_ASSERT_EQUAL(build(&built, &f), -1);
+    CU_ASSERT_EQUAL(f.code, FAIL_CPU_UNAVAILABLE);
+    CU_ASSERT_STRING_EQUAL(f.step, "set-cpu");
+    CU_ASSERT_STRING_EQUAL(f.where, "/cpu/reservation");
+    CU_ASSERT_TRUE(f.hint[0] != 0);
     CU_ASSERT_EQUAL(fake.destroyed, 1);
     fake_free();
 }
@@ -206,5 +251,7 @@ void add_builder_suite(void)
     CU_add_test(s, "the domain is as its kernel expects", the_domain_is_as_its_kernel_expects);
     CU_add_test(s, "whichever call fails, nothing is left", whichever_call_fails_nothing_is_left);
     CU_add_test(s, "running out of memory is named", running_out_of_memory_is_named);
+    CU_add_test(s, "each vCPU gets its share", each_vcpu_gets_its_share);
+    CU_add_test(s, "a reservation without room is named", a_reservation_without_room_is_named);
     CU_add_test(s, "bad kernels create nothing", bad_kernels_create_nothing);
 }

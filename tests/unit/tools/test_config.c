@@ -21,6 +21,8 @@
     ",\"kernel\":{\"path\":\"/k\"}}"
 #define DISK(x) DOC("\"disks\":[{\"image\":\"/i\",\"target\":\"xvda\"}," x "]")
 #define NET(x)  DOC("\"nets\":[{}," x "]")
+#define CPU(x)  DOC("\"cpu\":{" x "}")
+#define HARD(x) CPU("\"affinity\":{\"hard\":" x "}")
 #define A63     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 const struct corpus_entry corpus[] = {
@@ -42,6 +44,11 @@ const struct corpus_entry corpus[] = {
     {MEMORY("17592186044416"), FAIL_NONE},
     {MEMORY("\"1T\""), FAIL_NONE},
     {MEMORY("\"4096K\""), FAIL_NONE},
+    {DOC("\"vcpus\":2,\"vcpus_max\":64"), FAIL_NONE},
+    {CPU(""), FAIL_NONE},
+    {CPU("\"weight\":65535,\"cap\":6400,\"reservation\":{},\"affinity\":{}"), FAIL_NONE},
+    {CPU("\"reservation\":{\"period_us\":1000000,\"budget_us\":1000000}"), FAIL_NONE},
+    {CPU("\"affinity\":{\"hard\":\"0\",\"soft\":\"0-3,7,255,010-011\"}"), FAIL_NONE},
     /* not an object, missing and unknown keys */
     {"[]", FAIL_CONFIG_TYPE, ""},
     {"null", FAIL_CONFIG_TYPE, ""},
@@ -61,6 +68,9 @@ const struct corpus_entry corpus[] = {
     {DISK("{\"image\":\"/i\",\"target\":\"xvdb\",\"format\":\"raw\"}"), FAIL_CONFIG_UNKNOWN,
      "/disks/1/format"},
     {NET("{\"ip\":\"1\"}"), FAIL_CONFIG_UNKNOWN, "/nets/1/ip"},
+    {CPU("\"shares\":1"), FAIL_CONFIG_UNKNOWN, "/cpu/shares"},
+    {CPU("\"reservation\":{\"budget\":1}"), FAIL_CONFIG_UNKNOWN, "/cpu/reservation/budget"},
+    {HARD("\"1\",\"all\":\"1\""), FAIL_CONFIG_UNKNOWN, "/cpu/affinity/all"},
     /* types */
     {"{\"schema\":1,\"name\":\"a\",\"memory\":\"1G\",\"kernel\":{\"path\":\"/k\"}}",
      FAIL_CONFIG_TYPE, "/schema"},
@@ -74,6 +84,12 @@ const struct corpus_entry corpus[] = {
     {DISK("\"/i\""), FAIL_CONFIG_TYPE, "/disks/1"},
     {DOC("\"on_crash\":1"), FAIL_CONFIG_TYPE, "/on_crash"},
     {DOC("\"console\":false"), FAIL_CONFIG_TYPE, "/console"},
+    {DOC("\"cpu\":256"), FAIL_CONFIG_TYPE, "/cpu"},
+    {CPU("\"weight\":\"256\""), FAIL_CONFIG_TYPE, "/cpu/weight"},
+    {CPU("\"reservation\":50"), FAIL_CONFIG_TYPE, "/cpu/reservation"},
+    {CPU("\"affinity\":\"0-3\""), FAIL_CONFIG_TYPE, "/cpu/affinity"},
+    {HARD("[0,1]"), FAIL_CONFIG_TYPE, "/cpu/affinity/hard"},
+    {HARD("0"), FAIL_CONFIG_TYPE, "/cpu/affinity/hard"},
     /* values */
     {"{\"schema\":\"mullion/domain/v2\",\"name\":\"a\",\"memory\":\"1G\",\"kernel\":{\"path\":\"/"
      "k\"}}",
@@ -120,6 +136,14 @@ const struct corpus_entry corpus[] = {
     {MEMORY("\"1.5G\""), FAIL_CONFIG_VALUE, "/memory"},
     {MEMORY("\"-1G\""), FAIL_CONFIG_VALUE, "/memory"},
     {MEMORY("4194305"), FAIL_CONFIG_VALUE, "/memory"},
+    {HARD("\"\""), FAIL_CONFIG_VALUE, "/cpu/affinity/hard"},
+    {HARD("\"all\""), FAIL_CONFIG_VALUE, "/cpu/affinity/hard"},
+    {HARD("\"1,\""), FAIL_CONFIG_VALUE, "/cpu/affinity/hard"},
+    {HARD("\"1-\""), FAIL_CONFIG_VALUE, "/cpu/affinity/hard"},
+    {HARD("\"0-1-2\""), FAIL_CONFIG_VALUE, "/cpu/affinity/hard"},
+    {HARD("\"0 1\""), FAIL_CONFIG_VALUE, "/cpu/affinity/hard"},
+    {HARD("\"1000\""), FAIL_CONFIG_VALUE, "/cpu/affinity/hard"},
+    {CPU("\"affinity\":{\"soft\":\"^1\"}"), FAIL_CONFIG_VALUE, "/cpu/affinity/soft"},
     /* ranges */
     {MEMORY("0"), FAIL_CONFIG_RANGE, "/memory"},
     {MEMORY("4190208"), FAIL_CONFIG_RANGE, "/memory"},
@@ -132,11 +156,31 @@ const struct corpus_entry corpus[] = {
     {DOC("\"vcpus\":1.5"), FAIL_CONFIG_RANGE, "/vcpus"},
     {DOC("\"vcpus\":18446744073709551617"), FAIL_CONFIG_RANGE, "/vcpus"},
     {DOC("\"nets\":[{},{},{},{},{},{},{},{},{}]"), FAIL_CONFIG_RANGE, "/nets"},
+    {DOC("\"vcpus_max\":0"), FAIL_CONFIG_RANGE, "/vcpus_max"},
+    {DOC("\"vcpus_max\":65"), FAIL_CONFIG_RANGE, "/vcpus_max"},
+    {CPU("\"weight\":0"), FAIL_CONFIG_RANGE, "/cpu/weight"},
+    {CPU("\"weight\":65536"), FAIL_CONFIG_RANGE, "/cpu/weight"},
+    {CPU("\"cap\":6401"), FAIL_CONFIG_RANGE, "/cpu/cap"},
+    {CPU("\"cap\":-1"), FAIL_CONFIG_RANGE, "/cpu/cap"},
+    {CPU("\"reservation\":{\"period_us\":999}"), FAIL_CONFIG_RANGE, "/cpu/reservation/period_us"},
+    {CPU("\"reservation\":{\"period_us\":1000001}"), FAIL_CONFIG_RANGE,
+     "/cpu/reservation/period_us"},
+    {CPU("\"reservation\":{\"budget_us\":1000001}"), FAIL_CONFIG_RANGE,
+     "/cpu/reservation/budget_us"},
+    {HARD("\"0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0\""), FAIL_NONE},
+    {HARD("\"0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,00\""),
+     FAIL_CONFIG_RANGE, "/cpu/affinity/hard"},
     /* what only the loader can tell */
     {MEMORY("\"1K\""), FAIL_CONFIG_RANGE, "/memory", true},
     {MEMORY("\"999999999999T\""), FAIL_CONFIG_VALUE, "/memory", true},
     {MEMORY("\"17T\""), FAIL_CONFIG_RANGE, "/memory", true},
     {MEMORY("\"4097K\""), FAIL_CONFIG_VALUE, "/memory", true},
+    {DOC("\"vcpus\":3,\"vcpus_max\":2"), FAIL_CONFIG_CONFLICT, "/vcpus", true},
+    {CPU("\"reservation\":{\"budget_us\":10001}"), FAIL_CONFIG_RANGE, "/cpu/reservation/budget_us",
+     true},
+    {HARD("\"3-1\""), FAIL_CONFIG_VALUE, "/cpu/affinity/hard", true},
+    {HARD("\"0,256\""), FAIL_CONFIG_VALUE, "/cpu/affinity/hard", true},
+    {CPU("\"affinity\":{\"soft\":\"0-999\"}"), FAIL_CONFIG_VALUE, "/cpu/affinity/soft", true},
     {DOC("\"vcpus\":2.0"), FAIL_CONFIG_RANGE, "/vcpus", true},
     {DOC("\"vcpus\":1e1"), FAIL_CONFIG_RANGE, "/vcpus", true},
     {NAME("\"Domain-0\""), FAIL_CONFIG_VALUE, "/name", true},
@@ -204,6 +248,36 @@ static void defaults_and_units(void)
     CU_ASSERT_FALSE(parse_memory("1GB", &bytes));
 }
 
+static void shares_and_cpu_lists(void)
+{
+    struct domain_config c;
+    struct cpu_set set;
+    uint32_t last = 99;
+
+    load(DOC("\"vcpus\":3"), &c);
+    CU_ASSERT_EQUAL(c.vcpus_max, 3);
+    CU_ASSERT_EQUAL(c.cpu.weight, 256);
+    CU_ASSERT_EQUAL(c.cpu.cap, 0);
+    CU_ASSERT_EQUAL(c.cpu.reservation.period_us, 10000);
+    CU_ASSERT_EQUAL(c.cpu.reservation.budget_us, 0);
+    load(CPU("\"cap\":50"), &c);
+    CU_ASSERT_EQUAL(c.cpu.weight, 256);
+    CU_ASSERT_EQUAL(c.cpu.reservation.period_us, 10000);
+    CU_ASSERT_TRUE(parse_cpu_list("", &set, &last));
+    CU_ASSERT_EQUAL(set.bits[0] & set.bits[31], 0xff);
+    CU_ASSERT_EQUAL(last, 0);
+    CU_ASSERT_TRUE(parse_cpu_list("9,1-3,255,2", &set, &last));
+    CU_ASSERT_EQUAL(set.bits[0], 0x0e);
+    CU_ASSERT_EQUAL(set.bits[1], 0x02);
+    CU_ASSERT_EQUAL(set.bits[31], 0x80);
+    CU_ASSERT_EQUAL(last, 255);
+    CU_ASSERT_FALSE(parse_cpu_list("256", &set, NULL));
+    CU_ASSERT_FALSE(parse_cpu_list("1-", &set, NULL));
+    CU_ASSERT_FALSE(parse_cpu_list("1,", &set, NULL));
+    CU_ASSERT_FALSE(parse_cpu_list(",1", &set, NULL));
+    CU_ASSERT_FALSE(parse_cpu_list("4294967296", &set, NULL));
+}
+
 static void identity_is_stable(void)
 {
     struct domain_config a, b, again;
@@ -253,17 +327,17 @@ static void written_documents_load_again(void)
     }
 }
 
-static void collect(void *ctx, const char *pointer, const char *from, const char *to)
+static void collect(void *ctx, const char *pointer, const char *from, const char *to, bool live)
 {
     char *text = ctx;
 
-    sprintf(text + strlen(text), "%s:%s>%s;", pointer, from, to);
+    sprintf(text + strlen(text), "%s:%s>%s%s;", pointer, from, to, live ? "!" : "");
 }
 
 static void differences_have_pointers(void)
 {
     struct domain_config a, b;
-    char text[2048] = "";
+    char text[2048] = "", live[512] = "";
 
     load(HEAD "}", &a);
     load("{\"schema\":\"mullion/domain/"
@@ -271,11 +345,14 @@ static void differences_have_pointers(void)
          "\"kernel\":{\"path\":\"/boot/vmlinuz\",\"cmdline\":\"x\"},\"disks\":[{\"image\":\"/"
          "i\",\"target\":\"xvda\"}]}",
          &b);
-    CU_ASSERT_EQUAL(domain_config_diff(&a, &b, collect, text), 5);
+    CU_ASSERT_EQUAL(domain_config_diff(&a, &b, collect, text), 6);
     CU_ASSERT_STRING_EQUAL(
-        text,
-        "/memory:134217728>268435456;/vcpus:1>2;/kernel/cmdline:none>\"x\";/disks/0:none>present;"
-        "/on_crash:\"destroy\">\"restart\";");
+        text, "/memory:134217728>268435456;/vcpus:1>2!;/vcpus_max:1>2;/kernel/cmdline:none>\"x\";"
+              "/disks/0:none>present;/on_crash:\"destroy\">\"restart\";");
+    load(CPU("\"weight\":2,\"reservation\":{\"budget_us\":7},\"affinity\":{\"soft\":\"1\"}"), &b);
+    CU_ASSERT_EQUAL(domain_config_diff(&a, &b, collect, live), 3);
+    CU_ASSERT_STRING_EQUAL(
+        live, "/cpu/weight:256>2!;/cpu/reservation/budget_us:0>7!;/cpu/affinity/soft:none>\"1\"!;");
 }
 
 static void examples_load(void)
@@ -297,6 +374,7 @@ void add_config_suite(void)
     CU_add_test(s, "every document of the corpus gets its verdict",
                 every_document_gets_its_verdict);
     CU_add_test(s, "defaults and units", defaults_and_units);
+    CU_add_test(s, "shares and lists of CPUs", shares_and_cpu_lists);
     CU_add_test(s, "uuid and addresses are stable", identity_is_stable);
     CU_add_test(s, "device numbers are those of blkif", device_numbers_are_those_of_blkif);
     CU_add_test(s, "written documents load again", written_documents_load_again);

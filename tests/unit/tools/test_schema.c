@@ -62,7 +62,7 @@ static void compare_names(const struct field *f, const struct json *schema, cons
             differs(f, "a name");
     if (choice || f->names[i])
         differs(f, "the number of names");
-    if (strcmp(fallback, f->names[f->min]) != 0)
+    if (strcmp(fallback, f->names[f->initial]) != 0)
         differs(f, "the default");
 }
 
@@ -98,7 +98,7 @@ static void compare_field(const struct field *f, const struct json *property)
         if (json_get_u64(schema, "minimum", 0) != f->min ||
             json_get_u64(schema, "maximum", 0) != f->max)
             differs(f, "the range");
-        if (json_get_u64(property, "default", 0) != f->min)
+        if (json_get_u64(property, "default", 0) != f->initial)
             differs(f, "the default");
         break;
     case FIELD_MEMORY:
@@ -183,32 +183,21 @@ static void verdicts_agree_on_mutations(void)
     static const char document[] =
         "{\"schema\":\"mullion/domain/"
         "v1\",\"name\":\"web\",\"uuid\":\"1b4e28ba-2fa1-41d2-883f-0016d3cca427\","
-        "\"memory\":134217728,\"vcpus\":2,\"kernel\":{\"path\":\"/boot/vmlinuz\",\"initrd\":\"/"
+        "\"memory\":134217728,\"vcpus\":1,\"vcpus_max\":4,\"cpu\":{\"weight\":512,\"cap\":20,"
+        "\"reservation\":{\"period_us\":20000,\"budget_us\":4000},"
+        "\"affinity\":{\"hard\":\"0-3\",\"soft\":\"2\"}},\"kernel\":{\"path\":\"/boot/"
+        "vmlinuz\",\"initrd\":\"/"
         "boot/initrd\","
         "\"cmdline\":\"console=hvc0\"},\"disks\":[{\"image\":\"/"
         "i\",\"target\":\"xvda\",\"mode\":\"rw\"}],"
         "\"nets\":[{\"bridge\":\"br0\",\"mac\":\"00:16:3e:00:00:01\",\"name\":\"vif1\"}],\"on_"
         "poweroff\":\"destroy\","
         "\"on_reboot\":\"restart\",\"on_crash\":\"destroy\",\"console\":\"pty\"}";
-    static const char *const values[] = {"null",
-                                         "true",
-                                         "0",
-                                         "1",
-                                         "4194304",
-                                         "-1",
-                                         "\"\"",
-                                         "\"x\"",
-                                         "\"/x\"",
-                                         "\"br0\"",
-                                         "\"rw\"",
-                                         "\"destroy\"",
-                                         "\"xvdb\"",
-                                         "[]",
-                                         "{}",
-                                         "[{}]",
-                                         "\"128M\"",
-                                         "\"pty\"",
-                                         "99999999999999999999"};
+    static const char *const values[] = {
+        "null",    "true",   "0",           "1",         "4194304",
+        "-1",      "\"\"",   "\"x\"",       "\"0-1,5\"", "\"/x\"",
+        "\"br0\"", "\"rw\"", "\"destroy\"", "\"xvdb\"",  "[]",
+        "{}",      "[{}]",   "\"128M\"",    "\"pty\"",   "99999999999999999999"};
     unsigned tried = 0;
 
     for (size_t at = 1; at < sizeof(document) - 1; at++) {
@@ -231,7 +220,7 @@ static void verdicts_agree_on_mutations(void)
             struct failure parse = {0}, f = {0};
             struct domain_config c;
             struct json_doc *doc;
-            char text[1024];
+            char text[1280];
 
             snprintf(text, sizeof(text), "%.*s%s%s", (int)at, document, values[v], document + end);
             doc = json_parse(text, strlen(text), &parse);
