@@ -413,8 +413,7 @@ void schedule(void)
     next = choose_next(rq, prev, t);
     rq->curr = next;
     next->started = t;
-    if (next != prev)
-        next->switched = t;
+    next->chosen = t;
     runstate_change(next->vcpu, RUNSTATE_running, t);
     if (next == rq->idle)
         a_cpumask_set(&idle_cpus, rq->cpu);

@@ -181,7 +181,7 @@ uint64_t eevdf_wake_delay(const struct runqueue *rq, const struct sched_unit *wo
     left = slice_left(curr);
     if (woken->deadline >= curr->deadline)
         return left;
-    ran = t - curr->switched;
+    ran = t - curr->chosen;
     wait = eligible_in(rq, woken);
     if (ran < SCHED_RATELIMIT_NS)
         wait = MAX(wait, SCHED_RATELIMIT_NS - ran);

@@ -25,8 +25,8 @@
 #define SCHED_SLICE_NS       4000000UL /* service asked for at a time */
 /* Nobody is given less at a time, unless it is preempted by a wake. */
 #define SCHED_GRANULARITY_NS 500000UL
-/* Who was just switched in is not preempted by a wake so soon: wakes in a storm cost their own
- * domain, not this one. */
+/* Who was just chosen, perhaps again, is not preempted by a wake so soon: wakes in a storm cost
+ * their own domain, not this one. */
 #define SCHED_RATELIMIT_NS   200000UL
 #define SCHED_BALANCE_NS     20000000UL
 #define SCHED_WEIGHT_DEFAULT 256
@@ -43,9 +43,9 @@ struct sched_unit { /* one for each vCPU */
     int64_t lag;      /* virtual time it was owed when it left its runqueue */
     const struct runqueue *left; /* where it is still owed that, at left_vtime; NULL: anywhere */
     int64_t left_vtime;
-    uint64_t started;  /* ns: since when it runs, last accounted */
-    uint64_t switched; /* ns: when it was switched in */
-    struct reserve {   /* budget ns in each period, on CPU home; budget 0: no reservation */
+    uint64_t started; /* ns: since when it runs, last accounted */
+    uint64_t chosen;  /* ns: when it was last chosen to run, or to go on */
+    struct reserve {  /* budget ns in each period, on CPU home; budget 0: no reservation */
         uint64_t budget, period, until;
         int64_t left; /* of this period, which ends at `until`; below 0: a debt */
         unsigned home;

@@ -209,6 +209,40 @@ static void storm_of_wakes(void)
     fake_machine_down();
 }
 
+/* A vCPU that another one of its domain brings up and takes down, so fast that it never runs: the
+ * CPU where it would run is disturbed as often as it might be preempted, not each time. */
+static void storm_of_ups_and_downs(void)
+{
+    struct domain *calm, *storm;
+    cpumask_t second = {{2}};
+    struct vcpu *v;
+    unsigned before;
+
+    fake_machine(2);
+    storm = fake_domain(1, 2, true);
+    calm = fake_domain(2, 1, false);
+    CU_ASSERT_EQUAL(sched_set_affinity(calm->vcpu[0], &second), 0);
+    domain_unpause(calm);
+    fake_advance(fake_now + 50 * MS);
+    v = storm->vcpu[0]->cpu == 1 ? storm->vcpu[0] : storm->vcpu[1];
+    CU_ASSERT_EQUAL(sched_set_affinity(v, &second), 0);
+    v->down = true;
+    vcpu_sleep_nosync(v);
+    fake_advance(fake_now + 5 * MS);
+    before = fake_ipis[1];
+    for (unsigned i = 0; i < 10000; i++) { /* 10 ms */
+        v->down = false;
+        vcpu_wake(v);
+        v->down = true;
+        vcpu_sleep_nosync(v);
+        fake_advance(fake_now + 1000);
+    }
+    CU_ASSERT(fake_ipis[1] - before <= 150);
+    fake_kill(calm);
+    fake_kill(storm);
+    fake_machine_down();
+}
+
 static void soft_affinity(void)
 {
     struct domain *a, *b;
@@ -489,6 +523,7 @@ CU_TestInfo sched_tests[] = {
     {"caps above 100, and late", cap_over_100},
     {"reservations", reservations},
     {"a storm of wakes", storm_of_wakes},
+    {"a storm of ups and downs", storm_of_ups_and_downs},
     {"soft affinity", soft_affinity},
     {"no ticks", no_ticks},
     {"five hogs on two CPUs", smp_balance},
