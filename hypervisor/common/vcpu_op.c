@@ -129,8 +129,6 @@ static long op_set_singleshot(struct vcpu *v, uint64_t arg)
         return -EINVAL;
     if (copy_in(&set, arg))
         return -EFAULT;
-    if ((set.flags & VCPU_SSHOTTMR_future) && set.timeout_abs_ns < now())
-        return -ETIME;
     vcpu_singleshot_set(v, set.timeout_abs_ns ? set.timeout_abs_ns : 1);
     return 0;
 }

@@ -63,21 +63,18 @@ static long op_remote_shutdown(uint64_t arg)
 {
     struct sched_remote_shutdown s;
     struct domain *d;
+    long rc;
 
     if (copy_in(&s, arg))
         return -EFAULT;
-    if (!current->domain->is_dom0)
-        return -EPERM;
     d = domain_get(s.domain_id);
     if (!d)
         return -ESRCH;
-    if (d->is_system) {
-        domain_put(d);
-        return -EINVAL;
-    }
-    domain_shutdown(d, (uint8_t)s.reason);
+    rc = d->is_system ? -ESRCH : current->domain->is_dom0 ? 0 : -EPERM;
+    if (!rc)
+        domain_shutdown(d, (uint8_t)s.reason);
     domain_put(d);
-    return 0;
+    return rc;
 }
 
 /* Any port pending already: 1; none: 0; a port not in use: -EINVAL. */

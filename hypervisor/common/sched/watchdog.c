@@ -64,7 +64,7 @@ long domain_watchdog(struct domain *d, unsigned id, unsigned seconds)
     uint64_t deadline = now() + seconds * 1000000000UL;
     long rc = 0;
 
-    if (id > NR_WATCHDOGS || (id == 0 && seconds == 0))
+    if (id > NR_WATCHDOGS)
         return -EINVAL;
     spin_lock(&d->lock);
     if (id == 0) {
