@@ -92,7 +92,7 @@ static void preempt(struct runqueue *rq, const struct sched_unit *u, uint64_t t)
         uint64_t until = reserve_run_time(rq, curr, t);
 
         if (reserve_due(u) && (!reserve_due(curr) || u->reserve.until < curr->reserve.until))
-            wait = 0;
+            wait = calm_left(curr, RESERVE_CALM_NS, t);
         else if (reserve_due(curr) || wait)
             wait = MIN(wait ? wait : UINT64_MAX, until);
     }

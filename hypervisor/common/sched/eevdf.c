@@ -174,18 +174,14 @@ static uint64_t eligible_in(const struct runqueue *rq, const struct sched_unit *
 uint64_t eevdf_wake_delay(const struct runqueue *rq, const struct sched_unit *woken, uint64_t t)
 {
     const struct sched_unit *curr = rq->curr;
-    uint64_t left, ran, wait;
+    uint64_t left;
 
     if (unit_is_idle(curr))
         return 0;
     left = slice_left(curr);
     if (woken->deadline >= curr->deadline)
         return left;
-    ran = t - curr->chosen;
-    wait = eligible_in(rq, woken);
-    if (ran < SCHED_RATELIMIT_NS)
-        wait = MAX(wait, SCHED_RATELIMIT_NS - ran);
-    return MIN(left, wait);
+    return MIN(left, MAX(eligible_in(rq, woken), calm_left(curr, SCHED_CALM_NS, t)));
 }
 
 uint64_t eevdf_run_time(const struct runqueue *rq, const struct sched_unit *next)

@@ -26,8 +26,9 @@
 /* Nobody is given less at a time, unless it is preempted by a wake. */
 #define SCHED_GRANULARITY_NS 500000UL
 /* Who was just chosen, perhaps again, is not preempted by a wake so soon: wakes in a storm cost
- * their own domain, not this one. */
-#define SCHED_RATELIMIT_NS   200000UL
+ * their own domain, not this one. A reservation waits less, so that it is kept in any period. */
+#define SCHED_CALM_NS        200000UL
+#define RESERVE_CALM_NS      50000UL
 #define SCHED_BALANCE_NS     20000000UL
 #define SCHED_WEIGHT_DEFAULT 256
 
@@ -83,6 +84,14 @@ extern cpumask_t idle_cpus; /* a_cpumask_*: CPUs whose current unit is the idle 
 static inline bool unit_is_idle(const struct sched_unit *u)
 {
     return u->vcpu->domain->is_idle;
+}
+
+/* ns until a wake may take the CPU from `curr`. */
+static inline uint64_t calm_left(const struct sched_unit *curr, uint64_t calm, uint64_t t)
+{
+    uint64_t ran = t - curr->chosen;
+
+    return unit_is_idle(curr) || ran >= calm ? 0 : calm - ran;
 }
 
 /* eevdf.c; rq locked */
