@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* The number at *at, which is moved behind it; DOMAIN_MAX_CPUS when there is none or it is larger.
+/* The number at *at, which is moved behind it; from DOMAIN_MAX_CPUS on when it is too large or
+ * none.
  */
 static uint32_t number(const char **at)
 {
@@ -12,7 +13,7 @@ static uint32_t number(const char **at)
 
     for (; **at >= '0' && **at <= '9' && value < DOMAIN_MAX_CPUS; ++*at, digits++)
         value = value * 10 + (uint32_t)(**at - '0');
-    return digits && value < DOMAIN_MAX_CPUS ? value : DOMAIN_MAX_CPUS;
+    return digits ? value : DOMAIN_MAX_CPUS;
 }
 
 bool parse_cpu_list(const char *text, struct cpu_set *set, uint32_t *last)
