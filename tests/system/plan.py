@@ -203,7 +203,8 @@ def tests(*, fast, peer):
         plan += [fuzzing(name) for name in fuzz.TARGETS]
     plan += [group("two_guests", peer, smp=2), group("data", peer, smp=2), group("bad_input", peer), group("crash", peer)]
     if not peer:
-        plan += [group("smp", peer, smp=2, hv_append="dom0_max_vcpus=4")]
+        plan += [group("smp", peer, smp=2, hv_append="dom0_max_vcpus=4"),
+                 demonstration(peer, smp=8, hv_append="dom0_max_vcpus=8")]
     plan += [demonstration(peer, **row) for row in MATRIX[1:]]
     plan += [demonstration(peer, on_cd=True), demonstration(peer, on_cd=True, uefi=True, machine="q35")]
     if not peer:
