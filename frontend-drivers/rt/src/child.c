@@ -219,15 +219,23 @@ unsigned int child_wait_ns(struct child *c, uint64_t ns)
     return ~0u;
 }
 
-long child_destroy(struct child *c)
+long child_kill(struct child *c)
 {
     struct xen_domctl op = {0};
-    uint64_t end = time_ns() + 5000000000;
     long rc;
 
     do
         rc = domctl(&op, XEN_DOMCTL_destroydomain, c->id);
     while (rc == -XEN_EAGAIN);
+    return rc;
+}
+
+long child_destroy(struct child *c)
+{
+    struct xen_domctl op = {0};
+    uint64_t end = time_ns() + 5000000000;
+    long rc = child_kill(c);
+
     if (rc)
         return rc;
     while (domctl(&op, XEN_DOMCTL_getdomaininfo, c->id) == 0 && op.domain == c->id) {

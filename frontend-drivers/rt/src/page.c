@@ -118,6 +118,30 @@ long mmuext(unsigned int cmd, mfn_t mfn)
     return hv_mmuext_op(&op, 1, NULL, DOMID_SELF);
 }
 
+long table_set(void *table, unsigned int slot, pte_t pte)
+{
+    return mmu_write(maddr_of((pte_t *)table + slot), pte);
+}
+
+pte_t table_entry(const void *table)
+{
+    return pte_make(mfn_of(table), PTE_TABLE_FLAGS);
+}
+
+long table_make(void *page, unsigned int level)
+{
+    long rc = page_set_readonly(page);
+
+    return rc ? rc : mmuext(MMUEXT_PIN_L1_TABLE + level - 1, mfn_of(page));
+}
+
+long table_release(void *table)
+{
+    long rc = mmuext(MMUEXT_UNPIN_TABLE, mfn_of(table));
+
+    return rc ? rc : page_set_writable(table);
+}
+
 long page_set_readonly(void *va)
 {
     return hv_update_va_mapping(va, pte_make(mfn_of(va), PTE_RO_FLAGS), UVMF_INVLPG);

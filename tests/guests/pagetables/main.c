@@ -30,16 +30,6 @@ static void table_free(void *table)
     page_free(table);
 }
 
-static long set_entry(void *table, unsigned int slot, pte_t pte)
-{
-    return mmu_write(maddr_of((pte_t *)table + slot), pte);
-}
-
-static pte_t table_entry(void *table)
-{
-    return pte_make(mfn_of(table), PTE_TABLE_FLAGS);
-}
-
 static void test_pin_each_level(void)
 {
     void *t = table_new();
@@ -116,7 +106,7 @@ static void test_l1_refused(void)
     n = bad_l1_entries(bad, mfn_of(table));
     bad[3].pte = pte_make(m2p_frame(), PTE_RO_FLAGS);
     for (unsigned int i = 0; i < n; i++) {
-        if (!CHECK_RC(set_entry(table, 7, bad[i].pte), bad[i].rc) ||
+        if (!CHECK_RC(table_set(table, 7, bad[i].pte), bad[i].rc) ||
             !CHECK_RC(hv_update_va_mapping(page, bad[i].pte, 0), bad[i].rc))
             printf("  entry %#lx\n", bad[i].pte);
         CHECK_EQ(((pte_t *)table)[7], 0);
@@ -179,14 +169,14 @@ static void test_superpages(void)
 
     CHECK_RC(mmuext(MMUEXT_PIN_L2_TABLE, mfn_of(l2)), 0);
     CHECK_RC(mmuext(MMUEXT_PIN_L3_TABLE, mfn_of(l3)), 0);
-    CHECK_RC(set_entry(l2, 0, pse), -XEN_EINVAL);
-    CHECK_RC(set_entry(l2, 0, pse & ~PTE_RW), -XEN_EINVAL);
-    CHECK_RC(set_entry(l3, 0, pse), -XEN_EINVAL);
-    CHECK_RC(set_entry(l3, 0, pte_make(mfn_of(l2), PTE_TABLE_FLAGS | PTE_PSE)), -XEN_EINVAL);
+    CHECK_RC(table_set(l2, 0, pse), -XEN_EINVAL);
+    CHECK_RC(table_set(l2, 0, pse & ~PTE_RW), -XEN_EINVAL);
+    CHECK_RC(table_set(l3, 0, pse), -XEN_EINVAL);
+    CHECK_RC(table_set(l3, 0, pte_make(mfn_of(l2), PTE_TABLE_FLAGS | PTE_PSE)), -XEN_EINVAL);
     /* Not present: anything may stand there, and means nothing. */
-    CHECK_RC(set_entry(l2, 0, pse & ~PTE_P), 0);
-    CHECK_RC(set_entry(l2, 0, pse), -XEN_EINVAL);
-    CHECK_RC(set_entry(l2, 0, 0), 0);
+    CHECK_RC(table_set(l2, 0, pse & ~PTE_P), 0);
+    CHECK_RC(table_set(l2, 0, pse), -XEN_EINVAL);
+    CHECK_RC(table_set(l2, 0, 0), 0);
     CHECK_RC(mmuext(MMUEXT_UNPIN_TABLE, mfn_of(l2)), 0);
     CHECK_RC(mmuext(MMUEXT_UNPIN_TABLE, mfn_of(l3)), 0);
     table_free(l2);
@@ -209,17 +199,17 @@ static void test_levels(void)
 
     CHECK_RC(mmuext(MMUEXT_PIN_L1_TABLE, mfn_of(l1)), 0);
     CHECK_RC(mmuext(MMUEXT_PIN_L2_TABLE, mfn_of(l2)), 0);
-    CHECK_RC(set_entry(l2, 0, table_entry(data)), -XEN_EINVAL); /* a writable page */
-    CHECK_RC(set_entry(l2, 0, pte_make(BAD_MFN, PTE_TABLE_FLAGS)), -XEN_EINVAL);
-    CHECK_RC(set_entry(l2, 0, table_entry(l1)), 0);
-    CHECK_RC(set_entry(l1, 0, table_entry(l2)), -XEN_EBUSY); /* an L1 maps data, writable */
-    CHECK_RC(set_entry(l1, 0, pte_make(mfn_of(l2), PTE_RO_FLAGS)), 0); /* reading is fine */
-    CHECK_RC(set_entry(l1, 0, 0), 0);
+    CHECK_RC(table_set(l2, 0, table_entry(data)), -XEN_EINVAL); /* a writable page */
+    CHECK_RC(table_set(l2, 0, pte_make(BAD_MFN, PTE_TABLE_FLAGS)), -XEN_EINVAL);
+    CHECK_RC(table_set(l2, 0, table_entry(l1)), 0);
+    CHECK_RC(table_set(l1, 0, table_entry(l2)), -XEN_EBUSY); /* an L1 maps data, writable */
+    CHECK_RC(table_set(l1, 0, pte_make(mfn_of(l2), PTE_RO_FLAGS)), 0); /* reading is fine */
+    CHECK_RC(table_set(l1, 0, 0), 0);
     /* The L1 is held by its pin and by the L2. */
     CHECK_RC(mmuext(MMUEXT_UNPIN_TABLE, mfn_of(l1)), 0);
     CHECK_RC(page_set_writable(l1), -XEN_EBUSY);
     CHECK_RC(mmuext(MMUEXT_PIN_L2_TABLE, mfn_of(l1)), -XEN_EINVAL);
-    CHECK_RC(set_entry(l2, 0, 0), 0);
+    CHECK_RC(table_set(l2, 0, 0), 0);
     table_free(l1);
     CHECK_RC(mmuext(MMUEXT_UNPIN_TABLE, mfn_of(l2)), 0);
     table_free(l2);
@@ -232,9 +222,9 @@ static void test_shared_l1(void)
     void *l1 = table_new(), *l2 = table_new();
 
     CHECK_RC(mmuext(MMUEXT_PIN_L2_TABLE, mfn_of(l2)), 0);
-    CHECK_RC(set_entry(l2, 1, table_entry(l1)), 0);
-    CHECK_RC(set_entry(l2, 2, table_entry(l1)), 0);
-    CHECK_RC(set_entry(l2, 1, 0), 0);
+    CHECK_RC(table_set(l2, 1, table_entry(l1)), 0);
+    CHECK_RC(table_set(l2, 2, table_entry(l1)), 0);
+    CHECK_RC(table_set(l2, 1, 0), 0);
     CHECK_RC(page_set_writable(l1), -XEN_EBUSY);
     CHECK_RC(mmuext(MMUEXT_UNPIN_TABLE, mfn_of(l2)), 0);
     table_free(l1);
@@ -248,16 +238,16 @@ static void test_stored_flags(void)
     pte_t got;
 
     CHECK_RC(mmuext(MMUEXT_PIN_L1_TABLE, mfn_of(l1)), 0);
-    CHECK_RC(set_entry(l1, 0, pte_make(mfn_of(page), PTE_P | PTE_A)), 0);
+    CHECK_RC(table_set(l1, 0, pte_make(mfn_of(page), PTE_P | PTE_A)), 0);
     got = ((pte_t *)l1)[0];
     CHECK_EQ(pte_mfn(got), mfn_of(page));
     CHECK_EQ(got & (PTE_P | PTE_RW | PTE_US), PTE_P | PTE_US); /* 64-bit: all of it is ring 3 */
-    CHECK_RC(set_entry(l1, 0, pte_make(mfn_of(page), PTE_RO_FLAGS | PTE_AVAIL | PTE_NX)), 0);
+    CHECK_RC(table_set(l1, 0, pte_make(mfn_of(page), PTE_RO_FLAGS | PTE_AVAIL | PTE_NX)), 0);
     got = ((pte_t *)l1)[0];
     CHECK_EQ(got & PTE_AVAIL, PTE_AVAIL);
     CHECK_EQ(got & PTE_NX, PTE_NX);
     /* Not present: kept as it is. */
-    CHECK_RC(set_entry(l1, 0, 0x123456789abcdef0 & ~PTE_P), 0);
+    CHECK_RC(table_set(l1, 0, 0x123456789abcdef0 & ~PTE_P), 0);
     CHECK_EQ(((pte_t *)l1)[0], 0x123456789abcdef0 & ~PTE_P);
     CHECK_RC(mmuext(MMUEXT_UNPIN_TABLE, mfn_of(l1)), 0);
     table_free(l1);
@@ -371,9 +361,9 @@ static void test_tree(void)
 
     CHECK_EQ(*pte_place_of(va, 4).entry, 0);
     CHECK_RC(mmu_write(slot, table_entry(l3)), 0);
-    CHECK_RC(set_entry(l3, 0, table_entry(l2)), 0);
-    CHECK_RC(set_entry(l2, 0, table_entry(l1)), 0);
-    CHECK_RC(set_entry(l1, 0, pte_make(mfn_of(page), PTE_RW_FLAGS)), 0);
+    CHECK_RC(table_set(l3, 0, table_entry(l2)), 0);
+    CHECK_RC(table_set(l2, 0, table_entry(l1)), 0);
+    CHECK_RC(table_set(l1, 0, pte_make(mfn_of(page), PTE_RW_FLAGS)), 0);
     page[3] = 0x333;
     CHECK(CATCH(CHECK_EQ(load64(va + 3), 0x333)) == NULL);
     store64(va + 4, 0x444);
@@ -412,12 +402,12 @@ static void test_hypervisor_slots(void)
 
     CHECK_RC(mmuext(MMUEXT_PIN_L4_TABLE, mfn_of(l4)), 0);
     for (unsigned int slot = 256; slot < 272; slot++) {
-        CHECK_RC(set_entry(l4, slot, table_entry(l3)), -XEN_EINVAL);
-        CHECK_RC(set_entry(l4, slot, 0), -XEN_EINVAL);
+        CHECK_RC(table_set(l4, slot, table_entry(l3)), -XEN_EINVAL);
+        CHECK_RC(table_set(l4, slot, 0), -XEN_EINVAL);
     }
-    CHECK_RC(set_entry(l4, 255, table_entry(l3)), 0);
-    CHECK_RC(set_entry(l4, 272, table_entry(l3)), 0);
-    CHECK_RC(set_entry(l4, 0, table_entry(l3)), 0);
+    CHECK_RC(table_set(l4, 255, table_entry(l3)), 0);
+    CHECK_RC(table_set(l4, 272, table_entry(l3)), 0);
+    CHECK_RC(table_set(l4, 0, table_entry(l3)), 0);
     CHECK_RC(mmu_write(pte_place_of((void *)0xffff830000000000, 4).maddr, 0), -XEN_EINVAL);
     CHECK_RC(mmuext(MMUEXT_UNPIN_TABLE, mfn_of(l4)), 0);
     table_free(l4);
@@ -431,10 +421,10 @@ static void test_self_map(void)
     pte_t self = table_entry(l4);
 
     CHECK_RC(mmuext(MMUEXT_PIN_L4_TABLE, mfn_of(l4)), 0);
-    CHECK_RC(set_entry(l4, 32, self), -XEN_EINVAL);
-    if (set_entry(l4, 32, self & ~PTE_RW) == 0) {
-        CHECK_RC(set_entry(l4, 32, self), -XEN_EINVAL);
-        CHECK_RC(set_entry(l4, 32, 0), 0);
+    CHECK_RC(table_set(l4, 32, self), -XEN_EINVAL);
+    if (table_set(l4, 32, self & ~PTE_RW) == 0) {
+        CHECK_RC(table_set(l4, 32, self), -XEN_EINVAL);
+        CHECK_RC(table_set(l4, 32, 0), 0);
     }
     CHECK_RC(mmuext(MMUEXT_UNPIN_TABLE, mfn_of(l4)), 0);
     table_free(l4);
@@ -487,10 +477,10 @@ static void test_new_baseptr(void)
             l4[i] = now[i];
     CHECK_RC(page_set_readonly(l4), 0);
     CHECK_RC(mmuext(MMUEXT_PIN_L4_TABLE, mfn_of(l4)), 0);
-    CHECK_RC(set_entry(l4, 32, table_entry(l3)), 0);
-    CHECK_RC(set_entry(l3, 0, table_entry(l2)), 0);
-    CHECK_RC(set_entry(l2, 0, table_entry(l1)), 0);
-    CHECK_RC(set_entry(l1, 0, pte_make(mfn_of(page), PTE_RW_FLAGS)), 0);
+    CHECK_RC(table_set(l4, 32, table_entry(l3)), 0);
+    CHECK_RC(table_set(l3, 0, table_entry(l2)), 0);
+    CHECK_RC(table_set(l2, 0, table_entry(l1)), 0);
+    CHECK_RC(table_set(l1, 0, pte_make(mfn_of(page), PTE_RW_FLAGS)), 0);
     page[0] = 0xcafe;
     CHECK_TRAP(CATCH(load64(va)), X86_EXC_PF, 0);
     CHECK_RC(mmuext(MMUEXT_NEW_BASEPTR, mfn_of(l4)), 0);
@@ -653,9 +643,9 @@ static void test_counts_survive(void)
         bad += page_set_readonly(l1) != 0;
         bad += mmuext(MMUEXT_PIN_L1_TABLE, mfn_of(l1)) != 0;
         for (unsigned int i = 0; i < 512; i += 5)
-            bad += set_entry(l1, i, pte_make(mfn_of(page), i & 2 ? PTE_RW_FLAGS : 0x25)) != 0;
+            bad += table_set(l1, i, pte_make(mfn_of(page), i & 2 ? PTE_RW_FLAGS : 0x25)) != 0;
         for (unsigned int i = 0; i < 512; i += 7)
-            bad += set_entry(l1, i, 0) != 0;
+            bad += table_set(l1, i, 0) != 0;
         bad += mmuext(MMUEXT_UNPIN_TABLE, mfn_of(l1)) != 0;
         bad += page_set_writable(l1) != 0;
         memset(l1, 0, PAGE_SIZE);

@@ -45,6 +45,8 @@ long child_run(struct child *c);
 /** Waits at most five seconds for it to stop: the SHUTDOWN_ reason, or ~0 when it still runs. */
 unsigned int child_wait(struct child *c);
 unsigned int child_wait_ns(struct child *c, uint64_t ns);
+/** Destroys it; it may stay in the hypervisor's list while somebody has pages of it. */
+long child_kill(struct child *c);
 /** Destroys it and waits until the hypervisor knows it no more; 0, or an errno. */
 long child_destroy(struct child *c);
 

@@ -57,6 +57,15 @@ long mmu_write(uint64_t ptr, uint64_t val);
 /** One mmuext_op; the hypercall's result. */
 long mmuext(unsigned int cmd, mfn_t mfn);
 
+/** Writes entry `slot` of the table in the own page at `table` by mmu_update; the call's result. */
+long table_set(void *table, unsigned int slot, pte_t pte);
+/** What an upper table says of the table in the own page at `table`. */
+pte_t table_entry(const void *table);
+/** Makes the own page read-only and pins it as a table of `level` (1…4); the first error. */
+long table_make(void *page, unsigned int level);
+/** Undoes it: the page is writable data again. */
+long table_release(void *table);
+
 /** Sets the page at `va` (an own page) read-only or writable; the hypercall's result. */
 long page_set_readonly(void *va);
 long page_set_writable(void *va);
