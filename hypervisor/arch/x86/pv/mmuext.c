@@ -78,40 +78,17 @@ static long invlpg_local(const struct mmuext_op *op, struct domain *d)
     return 0;
 }
 
-static long flush_multi(const struct mmuext_op *op, struct domain *d)
+/* Of the vCPUs that it names, or of all: one page, or everything. */
+static long flush_tlbs(const struct mmuext_op *op, struct domain *d)
 {
-    cpumask_t cpus;
-
-    if (vcpumask_to_cpus((uint64_t)op->arg2.vcpumask.p, &cpus))
-        return -EINVAL;
-    tlb_flush_mask(&cpus);
-    return 0;
-}
-
-static long invlpg_multi(const struct mmuext_op *op, struct domain *d)
-{
-    cpumask_t cpus;
-
-    if (vcpumask_to_cpus((uint64_t)op->arg2.vcpumask.p, &cpus))
-        return -EINVAL;
-    if (address_ok(op->arg1.linear_addr))
-        tlb_flush_mask_va(&cpus, op->arg1.linear_addr);
-    return 0;
-}
-
-static long flush_all(const struct mmuext_op *op, struct domain *d)
-{
+    bool named = op->cmd == MMUEXT_TLB_FLUSH_MULTI || op->cmd == MMUEXT_INVLPG_MULTI;
     cpumask_t cpus = d->arch.dirty_cpus;
 
-    tlb_flush_mask(&cpus);
-    return 0;
-}
-
-static long invlpg_all(const struct mmuext_op *op, struct domain *d)
-{
-    cpumask_t cpus = d->arch.dirty_cpus;
-
-    if (address_ok(op->arg1.linear_addr))
+    if (named && vcpumask_to_cpus((uint64_t)op->arg2.vcpumask.p, &cpus))
+        return -EINVAL;
+    if (op->cmd == MMUEXT_TLB_FLUSH_MULTI || op->cmd == MMUEXT_TLB_FLUSH_ALL)
+        tlb_flush_mask(&cpus);
+    else if (address_ok(op->arg1.linear_addr))
         tlb_flush_mask_va(&cpus, op->arg1.linear_addr);
     return 0;
 }
@@ -205,10 +182,10 @@ static const struct {
     [MMUEXT_NEW_USER_BASEPTR] = {new_user_baseptr, false},
     [MMUEXT_TLB_FLUSH_LOCAL] = {flush_local, false},
     [MMUEXT_INVLPG_LOCAL] = {invlpg_local, false},
-    [MMUEXT_TLB_FLUSH_MULTI] = {flush_multi, false},
-    [MMUEXT_INVLPG_MULTI] = {invlpg_multi, false},
-    [MMUEXT_TLB_FLUSH_ALL] = {flush_all, false},
-    [MMUEXT_INVLPG_ALL] = {invlpg_all, false},
+    [MMUEXT_TLB_FLUSH_MULTI] = {flush_tlbs, false},
+    [MMUEXT_INVLPG_MULTI] = {flush_tlbs, false},
+    [MMUEXT_TLB_FLUSH_ALL] = {flush_tlbs, false},
+    [MMUEXT_INVLPG_ALL] = {flush_tlbs, false},
     [MMUEXT_FLUSH_CACHE] = {flush_cache, false},
     [MMUEXT_FLUSH_CACHE_GLOBAL] = {flush_cache_global, false},
     [MMUEXT_SET_LDT] = {set_ldt, false},
