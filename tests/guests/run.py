@@ -41,7 +41,7 @@ def qemu_command(args, guest, test):
               f"max:{guest['dom0_memory'] + 128}M "
               f"dom0_max_vcpus={guest['vcpus']} {args.append}")
     command = args.prefix.split() + [
-        "qemu-system-x86_64", "-accel", "tcg", "-cpu", args.cpu, "-m", str(guest["memory"]),
+        "qemu-system-x86_64", "-accel", "tcg", "-cpu", ",".join(filter(None, [args.cpu, guest.get("cpu")])), "-m", str(guest["memory"]),
         "-smp", str(guest["cpus"]), "-display", "none", "-serial", "stdio", "-no-reboot",
         "-kernel", args.hypervisor, "-append", append.strip(), "-initrd", f"{elf} {words}"]
     if args.icount or (guest.get("icount") and not args.no_icount):

@@ -14,6 +14,7 @@
 #include <asm/entry_offsets.h>
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
+#include <asm/page.h>
 #include <xen/sysctl.h>
 
 /* Memory types by PAT index, the same as Xen's: PV guests read the register and live with it. WB WT
@@ -82,6 +83,10 @@ void cpu_features_init(void)
         memcpy(brand + 16 * i, &r, 16);
     }
     cpu_has.amd = v.ebx == 0x68747541 || v.ebx == 0x6f677948; /* "Auth", "Hygo" */
+    /* L1TF: Intel's, but for those that say RDCL_NO; the first-level cache knows 44 bits or more.
+     */
+    if (v.ebx == 0x756e6547 /* "Genu" */ && !((l7.edx >> 29 & 1) && (rdmsr(MSR_ARCH_CAPS) & 1)))
+        cpu_has.l1tf_bits = (((1UL << 44) - 1) & PAGE_MASK) | PTE_PSE;
     cpu_has.phys_bits = e8.eax & 0xff ? e8.eax & 0xff : 36;
     cpu_has.nx = e1.edx >> 20 & 1;
     cpu_has.smep = l7.ebx >> 7 & 1;

@@ -24,7 +24,6 @@
 #define LEAF1_B_APIC_ID 0xff000000u
 
 #define MSR_PLATFORM_INFO 0xce
-#define MSR_ARCH_CAPS     0x10a
 
 /* The leaves that have sub-leaves, and how many of them Xen's tools know. */
 static const struct {

@@ -76,6 +76,8 @@ int pt_edit_l1(struct pt_edit *e, pte_t *p, pte_t new)
             new ^= rc;
             undo = new;
         }
+    } else if (l1tf_unsafe(new)) {
+        return -EINVAL;
     }
     if (e->cmpxchg) {
         old = e->old;
@@ -116,6 +118,8 @@ static int edit_upper(struct pt_edit *e, pte_t *p, enum frame_type t, unsigned i
         rc = table_get(pte_mfn(new), e->pt_owner, t - 1);
         if (rc)
             return rc;
+    } else if (l1tf_unsafe(new)) {
+        return -EINVAL;
     }
     write_entry(p, new, e->preserve_ad);
     e->flush |= was & PTE_P;

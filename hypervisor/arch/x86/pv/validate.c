@@ -17,20 +17,20 @@ static bool is_hv_slot(enum frame_type t, unsigned i)
 
 #define STRIDE 16 /* entries looked at together: most tables are mostly empty */
 
-static inline bool all_absent(const pte_t *e)
+static inline bool none_has(const pte_t *e, uint64_t bits)
 {
     pte_t any = 0;
 
 #pragma GCC unroll 16
     for (unsigned i = 0; i < STRIDE; i++)
         any |= e[i];
-    return !(any & PTE_P);
+    return !(any & bits);
 }
 
 static void put_l1_entries(pte_t *e, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        while (i % STRIDE == 0 && i + STRIDE <= n && all_absent(&e[i]))
+        while (i % STRIDE == 0 && i + STRIDE <= n && none_has(&e[i], PTE_P))
             i += STRIDE;
         if (i == n)
             return;
@@ -46,13 +46,11 @@ static int validate_l1(struct frame *f, pte_t *e, struct domain *d)
     for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
         long rc;
 
-        while (i % STRIDE == 0 && i < PTES_PER_TABLE && all_absent(&e[i]))
+        while (i % STRIDE == 0 && i < PTES_PER_TABLE && none_has(&e[i], ~0UL))
             i += STRIDE;
         if (i == PTES_PER_TABLE)
             break;
-        if (!(e[i] & PTE_P))
-            continue;
-        rc = l1e_get(e[i], d, d);
+        rc = likely(e[i] & PTE_P) ? l1e_get(e[i], d, d) : l1tf_unsafe(e[i]) ? -EINVAL : 0;
         if (rc < 0) {
             put_l1_entries(e, i);
             return rc;
@@ -73,9 +71,9 @@ static int validate_upper(struct frame *f, pte_t *e, enum frame_type t, struct d
         int rc;
 
         f->aux = i;
-        if (is_hv_slot(t, i) || !(e[i] & PTE_P))
+        if (is_hv_slot(t, i) || (!(e[i] & PTE_P) && !l1tf_unsafe(e[i])))
             continue;
-        if (e[i] & ~(PTE_GUEST_FLAGS | PTE_ADDR_MASK) || e[i] & PTE_GRANT)
+        if (!(e[i] & PTE_P) || e[i] & ~(PTE_GUEST_FLAGS | PTE_ADDR_MASK) || e[i] & PTE_GRANT)
             return -EINVAL;
         if (worked && preempt_needed())
             return -HC_RESTART;

@@ -11,6 +11,8 @@ struct cpu_features {
         invariant_tsc, arat;
     bool amd; /* AMD or Hygon: segment bases survive loading a null selector */
     uint8_t phys_bits;
+    uint64_t l1tf_bits; /* asm/l1_entry.h: of an absent PTE, those that lead to RAM; 0: not affected
+                         */
     uint32_t max_leaf;
     uint32_t xsave_size; /* bytes for every state component in xcr0_mask */
     uint64_t xcr0_mask;  /* components a guest may enable */

@@ -8,6 +8,7 @@
 
 #include <hv/domain.h>
 #include <hv/frame_priv.h>
+#include <asm/cpufeature.h>
 #include <asm/page.h>
 
 /* Device memory, cache attributes, or an error. */
@@ -40,6 +41,19 @@ static inline void l1e_put(pte_t e)
     if (e & PTE_RW)
         type_put(f);
     frame_drop(f);
+}
+
+/*
+ * L1TF: an affected CPU that meets an absent entry, of any level, goes on for a moment with the
+ * address in it, and loads what its first-level cache has of that frame, whoever owns it. So an
+ * absent entry may not name RAM; by gigabytes, as a large page may. Guests that know of it never
+ * write one (Linux inverts the address), and others are better refused than crashed.
+ */
+static inline bool l1tf_unsafe(pte_t e)
+{
+    uint64_t seen = e & cpu_has.l1tf_bits;
+
+    return unlikely(seen) && seen < ROUND_UP(mfn_to_maddr(max_ram_mfn()), 1UL << 30);
 }
 
 /* What the hardware and the guest will see. */

@@ -9,6 +9,7 @@
 
 #define MSR_TSC            0x10
 #define MSR_APIC_BASE      0x1b
+#define MSR_ARCH_CAPS      0x10a
 #define MSR_MC0_STATUS     0x401
 #define MSR_MCG_CAP        0x179
 #define MSR_SYSENTER_CS    0x174
