@@ -11,10 +11,11 @@
 #include <rt/test.h>
 #include <xen/sysctl.h>
 
-#define SECOND      1000000000ull
-#define BEAT        5000000
-#define GAP_MAX     (2 * SECOND)
-#define ATTACK_TIME (20 * SECOND)
+#define SECOND        1000000000ull
+#define BEAT          5000000
+#define GAP_MAX       (2 * SECOND)
+#define ATTACK_TIME   (20 * SECOND)
+#define INTERRUPTIONS 1000 /* of an attack: then it is left to end */
 
 /* Written by the neighbour in its copy, read by dom0. */
 static struct {
@@ -212,6 +213,19 @@ void child_absorb_console(struct child *c)
         begin = at + 1;
     }
     child_unview(said);
+}
+
+void attack_interrupt(struct child *c)
+{
+    struct xen_domctl op = {0};
+
+    for (unsigned int i = 0; i < INTERRUPTIONS; i++) {
+        CHECK_RC(domctl(&op, XEN_DOMCTL_pausedomain, c->id), 0);
+        CHECK_RC(domctl(&op, XEN_DOMCTL_unpausedomain, c->id), 0);
+        CHECK_RC(domctl(&op, XEN_DOMCTL_getdomaininfo, c->id), 0);
+        if (op.u.getdomaininfo.flags & XEN_DOMINF_shutdown)
+            break;
+    }
 }
 
 static const char *ending(unsigned int reason)

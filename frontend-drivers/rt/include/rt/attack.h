@@ -30,6 +30,10 @@ void attack_all(const struct attack *attacks, unsigned int n, unsigned int vcpus
 /** The same without the measure of the machine before and after. */
 void attack_each(const struct attack *attacks, unsigned int n, unsigned int vcpus);
 
+/** For .meanwhile: pauses and unpauses the child as fast as it can, a thousand times, so that what
+ * the child asks for is interrupted at the next of the hypervisor's checks. */
+void attack_interrupt(struct child *c);
+
 /* The pieces, for tests that run their children themselves. */
 struct baseline {
     uint64_t free_pages, dom0_pages;
