@@ -29,7 +29,7 @@ union physdev_arg {
 
 static long op_eoi(union physdev_arg *a)
 {
-    if (a->eoi.irq >= nr_pirqs())
+    if (!current->domain->is_dom0 || a->eoi.irq >= nr_pirqs())
         return -EINVAL;
     pirq_eoi(current->domain, a->eoi.irq);
     return 0;
