@@ -5,7 +5,8 @@
  * interface version 0x15.
  *
  * Lock: domctl_lock, one operation at a time; whoever does not get it comes back later instead of
- * spinning on a long one.
+ * spinning on a long one. getdomaininfo goes without, like sysctl's list: tools watch domains with
+ * it while another is taken apart for seconds.
  */
 #include "domctl.h"
 #include <asm/uaccess.h>
@@ -16,13 +17,14 @@ static const struct domctl_entry {
     domctl_fn *fn;
     bool no_domain; /* op->domain need not exist */
     bool copy_out;
+    bool no_lock; /* only looks, at what may be looked at at any time */
 } table[] = {
     [XEN_DOMCTL_createdomain] = {domctl_createdomain, true, true},
     [XEN_DOMCTL_destroydomain] = {domctl_destroydomain, false, false},
     [XEN_DOMCTL_pausedomain] = {domctl_pausedomain, false, false},
     [XEN_DOMCTL_unpausedomain] = {domctl_unpausedomain, false, false},
     [XEN_DOMCTL_resumedomain] = {domctl_resumedomain, false, false},
-    [XEN_DOMCTL_getdomaininfo] = {domctl_getdomaininfo, true, true},
+    [XEN_DOMCTL_getdomaininfo] = {domctl_getdomaininfo, true, true, .no_lock = true},
     [XEN_DOMCTL_setdomainhandle] = {domctl_setdomainhandle, false, false},
     [XEN_DOMCTL_settimeoffset] = {domctl_settimeoffset, false, false},
     [XEN_DOMCTL_max_mem] = {domctl_max_mem, false, false},
@@ -90,10 +92,11 @@ long do_domctl(struct hypercall *hc)
     e = op.cmd < ARRAY_SIZE(table) ? &table[op.cmd] : NULL;
     if (!e || !e->fn)
         return -ENOSYS;
-    if (!spin_trylock(&domctl_lock))
+    if (!e->no_lock && !spin_trylock(&domctl_lock))
         return -HC_RESTART;
     rc = dispatch(e, &op, hc);
-    spin_unlock(&domctl_lock);
+    if (!e->no_lock)
+        spin_unlock(&domctl_lock);
     if (rc == -HC_RESTART)
         hc->progress[0] = op.cmd | (unsigned long)op.domain << 16;
     if (rc >= 0 && e->copy_out && copy_out(hc->arg[0], &op))

@@ -209,4 +209,75 @@ static void test_unprivileged(void)
     CHECK(!memcmp(before, after, sizeof(before)));
 }
 
-GUEST("hostile_control", TEST(unprivileged));
+/* --- 32 -----------------------------------------------------------------------------------------
+ */
+
+#define LARGE_ORDER   9
+#define LARGE_EXTENTS 64   /* 128 MiB: a while to take apart, */
+#define ANSWERS       1000 /* enough for a hundred thousand answers; 200 if each waits for a pause */
+
+static volatile uint32_t asked, stop;
+
+/* On dom0's second vCPU: asks about the neighbour without end. */
+static void ask(void)
+{
+    struct xen_domctl d = {0};
+    domid_t dom = neighbour_id();
+
+    while (!stop) {
+        CHECK_RC(domctl(&d, XEN_DOMCTL_getdomaininfo, dom), 0);
+        asked++;
+    }
+    stop = 2;
+}
+
+static bool make_large(domid_t *id)
+{
+    static xen_pfn_t frames[LARGE_EXTENTS];
+    struct xen_domctl d = {.u.createdomain = {.max_vcpus = 1,
+                                              .max_evtchn_port = -1,
+                                              .max_grant_frames = 4,
+                                              .max_maptrack_frames = 4,
+                                              .grant_opts = XEN_DOMCTL_GRANT_version(1)}};
+    struct xen_memory_reservation r = {.nr_extents = LARGE_EXTENTS, .extent_order = LARGE_ORDER};
+
+    if (!CHECK_RC(domctl(&d, XEN_DOMCTL_createdomain, 0), 0))
+        return false;
+    r.domid = *id = d.domain;
+    d.u.max_mem.max_memkb = (LARGE_EXTENTS + 1) << (LARGE_ORDER + 2);
+    set_xen_guest_handle(r.extent_start, frames);
+    return CHECK_RC(domctl(&d, XEN_DOMCTL_max_mem, *id), 0) &&
+           CHECK_RC(hv_memory_op(XENMEM_increase_reservation, &r), LARGE_EXTENTS);
+}
+
+/* Answers arrive while the domain is taken apart, not only after. */
+static void test_long_destroy(void)
+{
+    struct xen_domctl d = {0};
+    struct baseline before;
+    uint32_t first;
+    domid_t large;
+    long rc;
+
+    if (vcpu_max() < 2)
+        return test_skip("one vCPU cannot ask while it destroys");
+    baseline_take(&before);
+    REQUIRE(make_large(&large));
+    CHECK_RC(vcpu_start(1, ask), 0);
+    while (asked < 10)
+        cpu_relax();
+    first = asked;
+    do
+        rc = domctl(&d, XEN_DOMCTL_destroydomain, large);
+    while (rc == -XEN_EAGAIN);
+    CHECK_RC(rc, 0);
+    if (!CHECK(asked - first > ANSWERS))
+        printf("  %u answers meanwhile\n", asked - first);
+    stop = 1;
+    while (stop != 2)
+        cpu_relax();
+    neighbour_check();
+    baseline_check(&before);
+}
+
+GUEST("hostile_control", TEST(unprivileged), TEST(long_destroy));
