@@ -96,7 +96,7 @@ static long op_register_runstate(struct vcpu *v, uint64_t arg)
     if (copy_in(&area, arg))
         return -EFAULT;
     vcpu_runstate_get(v, &r);
-    if (copy_out(area.addr.p, &r))
+    if (area.addr.p && copy_out(area.addr.p, &r)) /* 0: no more */
         return -EFAULT;
     v->runstate_guest = area.addr.p;
     v->runstate_stale = true;
