@@ -16,6 +16,7 @@
 
 #define HV_FIRST 256 /* slots of an L4 that are the hypervisor's */
 #define HV_LAST  271
+#define RACE_NS  8000000000         /* of two vCPUs, at most */
 #define PATTERN  0x5a5a5a5a5a5a5a00 /* an entry that is not present, of no address in RAM */
 
 enum {
@@ -254,10 +255,12 @@ static void pin_interrupted(void)
 
 static void pin_reached_for(void)
 {
+    uint64_t end = time_ns() + RACE_NS;
+
     fill_data();
     plant(L3);
     CHECK_RC(vcpu_start(1, reach_for_tables), 0);
-    for (unsigned int i = 0; i < 2000 || reached < 100; i++) {
+    for (unsigned int i = 0; (i < 2000 || reached < 100) && time_ns() < end; i++) {
         long rc = pin_tree();
 
         /* Its own level and kind, or not at all. */
