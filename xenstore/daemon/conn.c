@@ -8,6 +8,7 @@
 #include "journal.h"
 #include "request.h"
 #include "store.h"
+#include "streams.h"
 #include "txn.h"
 #include "watch.h"
 
@@ -19,8 +20,13 @@ struct conn *conn_new(struct store *s, const struct transport *t, void *peer, st
     c->transport = t;
     c->peer = peer;
     c->domain = d;
-    c->who.domid = d ? d->domid : 0;
-    c->stream = journal_stream(s->journal, c);
+    c->fd = -1;
+    if (d)
+        c->who = (struct who){d->domid, d->has_target, d->target};
+    if (!journal_conn_open(s->journal, c)) {
+        free(c);
+        return NULL;
+    }
     c->in_start = c->stream->in_end;
     c->out_end = c->stream->out_start;
     c->next = s->conns;
@@ -28,7 +34,16 @@ struct conn *conn_new(struct store *s, const struct transport *t, void *peer, st
     if (c->next)
         c->next->link = &c->next;
     s->conns = c;
+    journal_conn(s->journal, c);
+    journal_unlogged(s->journal, c);
     return c;
+}
+
+void conn_set_fd(struct conn *c, int fd)
+{
+    c->fd = fd;
+    journal_conn(c->store->journal, c);
+    journal_commit(c->store->journal); /* before anything is read from it */
 }
 
 struct txn *conn_find_txn(struct conn *c, uint32_t id)
@@ -82,12 +97,14 @@ void conn_reset(struct conn *c)
     journal_reset(c->store->journal, c);
 }
 
+/* In a replay, too, when the streams are another's already: their positions are let alone. */
 void conn_free(struct conn *c)
 {
-    conn_reset(c);
+    watch_remove_all(c->store, c);
+    conn_drop_transactions(c);
     if (c->transport && c->transport->close)
         c->transport->close(c);
-    journal_stream_free(c->store->journal, c);
+    journal_conn_close(c->store->journal, c);
     if (c->domain)
         c->domain->conn = NULL;
     *c->link = c->next;
@@ -146,7 +163,7 @@ void conn_process(struct conn *c)
     struct xsw_frame frame;
     int used = 0;
 
-    while (!c->broken && has_room(c)) {
+    while (!c->broken && has_room(c) && !c->store->update[0]) {
         uint64_t start = c->in_start;
 
         used = stream_frame(c->stream, start, scratch, &frame);
@@ -157,10 +174,6 @@ void conn_process(struct conn *c)
             c->in_start += (uint32_t)used;
         journal_unlogged(c->store->journal, c);
     }
-    if (!c->domain && c->in_start == c->stream->in_end) {
-        c->in_start += -c->in_start & (STREAM_IN_SIZE - 1);
-        c->stream->in_end = c->in_start;
-    }
     if (used < 0) {
         c->error = XENSTORE_ERROR_PROTO;
         c->broken = true;
@@ -170,41 +183,53 @@ void conn_process(struct conn *c)
 
 void conn_input(struct conn *c)
 {
+    struct streams *streams = c->fd < 0 ? NULL : journal_streams(c->store->journal);
     struct iovec iov[2];
     int n;
 
     conn_touch(c);
     if (c->broken || c->blocked)
         return;
-    n = c->transport->read(c, iov, stream_in_free(c->stream, c->in_start, iov));
+    n = stream_in_free(c->stream, c->in_start, iov);
+    streams_take_off(streams, FLIGHT_IN, c->id, STREAM_IN_SIZE);
+    n = c->transport->read(c, iov, n);
+    if (n > 0)
+        c->stream->in_end += (uint32_t)n;
+    streams_landed(streams, n);
     if (n < 0)
         c->broken = true;
     if (n <= 0)
         return;
     c->moved = true;
-    c->stream->in_end += (uint32_t)n;
     conn_process(c);
 }
 
 static void output(struct conn *c)
 {
+    struct streams *streams = c->fd < 0 ? NULL : journal_streams(c->store->journal);
     struct iovec iov[2];
     int n = stream_out_pending(c->stream, c->out_end, iov);
 
+    if (c->store->update[0]) /* the successor sends it */
+        return;
     if (n) {
         journal_commit(c->store->journal);
+        streams_take_off(streams, FLIGHT_OUT, c->id, STREAM_OUT_SIZE);
         n = c->transport->write(c, iov, n);
+        if (n > 0)
+            c->stream->out_start += (uint32_t)n;
+        streams_landed(streams, n);
     }
     if (n < 0) {
         c->broken = true;
         return;
     }
     c->moved |= n > 0;
-    c->stream->out_start += (uint32_t)n;
     if (pending(c))
         return;
     c->unsent_replies = 0;
-    if (!c->domain) { /* a socket: begin at the buffer's start again: warm memory, no wraps */
+    if (c->fd >=
+        0) { /* begin at the buffer's start again: warm memory, no wraps (replay.c knows) */
         c->out_end += -c->out_end & (STREAM_OUT_SIZE - 1);
         c->stream->out_start = c->out_end;
     }
@@ -239,7 +264,7 @@ void conn_flush_all(struct store *s)
 {
     struct conn *c;
 
-    while ((c = s->dirty)) {
+    while ((c = s->dirty) && !s->update[0]) {
         s->dirty = c->next_dirty;
         c->dirty = false;
         if (!c->broken && c->transport)

@@ -46,17 +46,20 @@ struct transport {
 struct conn {
     struct conn *next, **link; /* in store->conns */
     struct conn *next_dirty;
-    bool dirty;    /* in store->dirty: to be flushed before the daemon waits again */
-    bool broken;   /* protocol violated or peer gone: to be closed */
-    uint8_t error; /* XENSTORE_ERROR_* that the peer is told when it is closed */
-    bool moved;    /* bytes moved since transport->done() */
-    bool blocked;  /* requests wait for `out` to drain */
-    bool unread;   /* look for input in the next round, nobody will say that there is some */
+    bool dirty;      /* in store->dirty: to be flushed before the daemon waits again */
+    bool broken;     /* protocol violated or peer gone: to be closed */
+    uint8_t error;   /* XENSTORE_ERROR_* that the peer is told when it is closed */
+    bool moved;      /* bytes moved since transport->done() */
+    bool blocked;    /* requests wait for `out` to drain */
+    bool unread;     /* look for input in the next round, nobody will say that there is some */
+    bool look_again; /* replay only: some of its watches were marked */
     struct store *store;
     const struct transport *transport; /* NULL: a test's */
     void *peer;                        /* the transport's */
     struct who who;
     struct domain *domain; /* NULL: a socket */
+    int fd;                /* a socket's; -1: a ring's */
+    uint32_t id;           /* in the journal, if kept */
     struct stream *stream;
     uint64_t in_start; /* requests before this position were handled */
     uint64_t out_end;  /* `out` is written up to here */
@@ -71,6 +74,7 @@ struct conn {
     uint32_t next_txn;
 };
 
+/** @return NULL: there are too many. */
 struct conn *conn_new(struct store *s, const struct transport *t, void *peer, struct domain *d);
 
 /** Close: drop watches and transactions, close the transport, free. */
@@ -78,6 +82,9 @@ void conn_free(struct conn *c);
 
 /** Drop watches, transactions and all buffered bytes (RESET, reconnect); the transport stays. */
 void conn_reset(struct conn *c);
+
+/** A socket's descriptor; recorded, so that it is found again when this process is dead. */
+void conn_set_fd(struct conn *c, int fd);
 
 /** Forget unsent bytes and an unfinished request: both streams continue after them. */
 void conn_skip_streams(struct conn *c);

@@ -4,14 +4,20 @@
  * A table of commands; each writes its answer to a text, or returns an errno value.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "conn.h"
 #include "journal.h"
+#include "records.h"
 #include "request.h"
+#include "say.h"
+#include "streams.h"
 #include "txn.h"
 
 #define CONTROL_ARGS 4
@@ -59,7 +65,7 @@ static int control_log(struct store *s, struct xsw_str *arg, size_t n, struct an
 {
     if (n != 1 || !(is(arg[0], "on") || is(arg[0], "off")))
         return EINVAL;
-    s->log = is(arg[0], "on") ? stderr : NULL;
+    s->trace = is(arg[0], "on") ? 2 : 0;
     add(out, "OK");
     return 0;
 }
@@ -92,16 +98,17 @@ static int control_print(struct store *s, struct xsw_str *arg, size_t n, struct 
 {
     if (n != 1)
         return EINVAL;
-    fprintf(stderr, "xenstored: control: %.*s\n", (int)arg[0].len, arg[0].s);
+    say("control: %.*s", (int)arg[0].len, arg[0].s);
     add(out, "OK");
     return 0;
 }
 
-static int quota_show(const struct store *s, struct answer *out)
+static int quota_show(const struct store *s, bool soft, struct answer *out)
 {
     add(out, "Quota settings:\n");
     for (int q = 0; q < QUOTA_COUNT; q++)
-        add(out, "%-17s: %8u %s\n", quota_defs[q].name, s->quota.limit[q], quota_defs[q].help);
+        if (quota_defs[q].soft == soft)
+            add(out, "%-17s: %8u %s\n", quota_defs[q].name, s->quota.limit[q], quota_defs[q].help);
     return 0;
 }
 
@@ -124,12 +131,13 @@ static int quota_domain(const struct store *s, struct xsw_str arg, struct answer
     add(out, "%-16s: %8lld\n", "memory", (long long)d->bytes);
     for (int q = 0; q < QUOTA_COUNT; q++)
         if (d->quota.set >> q & 1)
-            add(out, "limit %-10s: %8u\n", quota_defs[q].name, d->quota.limit[q]);
+            add(out, "%s %-10s: %8u\n", quota_defs[q].soft ? "soft " : "limit", quota_defs[q].name,
+                d->quota.limit[q]);
     return 0;
 }
 
 /* set <name> <value> [<domid>] */
-static int quota_set(struct store *s, struct xsw_str *arg, size_t n, struct answer *out)
+static int quota_set(struct store *s, struct xsw_str *arg, size_t n, bool soft, struct answer *out)
 {
     uint32_t value, domid;
     struct domain *d;
@@ -137,7 +145,7 @@ static int quota_set(struct store *s, struct xsw_str *arg, size_t n, struct answ
 
     if (n < 3 || n > 4 || !xsw_parse_u32(arg[2].s, arg[2].len, &value) || !value)
         return EINVAL;
-    q = quota_find(arg[1].s, arg[1].len);
+    q = quota_find(arg[1].s, arg[1].len, soft);
     if (q < 0)
         return EINVAL;
     if (n == 4) {
@@ -160,10 +168,101 @@ static int quota_set(struct store *s, struct xsw_str *arg, size_t n, struct answ
 static int control_quota(struct store *s, struct xsw_str *arg, size_t n, struct answer *out)
 {
     if (!n)
-        return quota_show(s, out);
+        return quota_show(s, false, out);
     if (is(arg[0], "set"))
-        return quota_set(s, arg, n, out);
+        return quota_set(s, arg, n, false, out);
     return n == 1 ? quota_domain(s, arg[0], out) : EINVAL;
+}
+
+static int control_quota_soft(struct store *s, struct xsw_str *arg, size_t n, struct answer *out)
+{
+    if (!n)
+        return quota_show(s, true, out);
+    return is(arg[0], "set") ? quota_set(s, arg, n, true, out) : EINVAL;
+}
+
+/* Requests are traced to this file from now on; "log" alone still means the daemon's messages. */
+static int control_logfile(struct store *s, struct xsw_str *arg, size_t n, struct answer *out)
+{
+    int fd;
+
+    if (n != 1 || !arg[0].len)
+        return EINVAL;
+    fd = open(arg[0].s, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return EINVAL;
+    if (s->trace > 2)
+        close(s->trace);
+    s->trace = fd;
+    add(out, "OK");
+    return 0;
+}
+
+/* Does the program say that it can take over? */
+static bool can_take_over(const char *program)
+{
+    int out[2], status = 1;
+    char text[64] = "";
+    ssize_t n = 0;
+    pid_t pid;
+
+    if (pipe2(out, O_CLOEXEC))
+        return false;
+    pid = fork();
+    if (pid == 0) {
+        dup2(out[1], 1);
+        execl(program, program, "--journal-version", NULL);
+        _exit(127);
+    }
+    close(out[1]);
+    if (pid > 0) {
+        n = read(out[0], text, sizeof(text) - 1);
+        waitpid(pid, &status, 0);
+    }
+    close(out[0]);
+    if (n > 0)
+        io_count((size_t)n, 0);
+    return status == 0 && !strcmp(text, LIVE_UPDATE_ANSWER "\n");
+}
+
+static const char *update_file(struct store *s, struct xsw_str file)
+{
+    if (access(file.s, F_OK))
+        return "File not accessible.";
+    if (access(file.s, X_OK))
+        return "File not executable.";
+    if (file.len >= sizeof(s->update_file) || !can_take_over(file.s))
+        return "Not a program that can read this one's journal.";
+    memcpy(s->update_file, file.s, file.len + 1);
+    return "OK";
+}
+
+/*
+ * -f <file>, then -s: the daemon ends and the keeper goes on as <file>, which answers: then the new
+ * one serves. There is nothing to wait for (-t) or to force (-F): transactions go on in the
+ * successor.
+ */
+static int control_live_update(struct store *s, struct xsw_str *arg, size_t n, struct answer *out)
+{
+    if (!n)
+        return EINVAL;
+    if (!s->journal) {
+        add(out, "Not without a journal.");
+    } else if (is(arg[0], "-a")) {
+        s->update_file[0] = 0;
+        add(out, "OK");
+    } else if (is(arg[0], "-f") && n == 2) {
+        add(out, "%s", update_file(s, arg[1]));
+    } else if (is(arg[0], "-s") && s->update_file[0]) {
+        say("live update to %s", s->update_file);
+        strcpy(s->update, s->update_file);
+        add(out, "OK");
+    } else if (is(arg[0], "-s")) {
+        add(out, "Not in live-update session.");
+    } else {
+        return EINVAL;
+    }
+    return 0;
 }
 
 static control_handler control_help;
@@ -178,6 +277,9 @@ static const struct {
     {"memreport", control_memreport, ""},
     {"print", control_print, "<string>"},
     {"quota", control_quota, "[set <name> <val> [<domid>]|<domid>]"},
+    {"quota-soft", control_quota_soft, "[set <name> <val> [<domid>]]"},
+    {"logfile", control_logfile, "<file>"},
+    {"live-update", control_live_update, "-a|-f <file>|-s [-t <seconds>] [-F]"},
     {"help", control_help, ""},
 };
 

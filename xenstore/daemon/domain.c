@@ -8,6 +8,7 @@
 #include "domain.h"
 #include "journal.h"
 #include "kids.h"
+#include "say.h"
 #include "store.h"
 #include "watch.h"
 
@@ -91,6 +92,18 @@ bool domain_existed(const struct store *s, uint16_t domid, uint64_t stamp)
     const struct domain *d = domain_known(s, domid);
 
     return d ? d->birth <= stamp : !s->platform;
+}
+
+void domain_soft_quota(const struct store *s, struct domain *d)
+{
+    uint32_t limit = domain_limit(s, d, QUOTA_MEMORY_SOFT);
+    bool over = d->domid && limit && d->bytes > (int64_t)limit;
+
+    if (over == d->over_soft)
+        return;
+    d->over_soft = over;
+    say("domain %u is %s its soft quota of memory%s", d->domid, over ? "over" : "below",
+        over ? "" : " again");
 }
 
 uint32_t domain_limit(const struct store *s, const struct domain *d, enum quota_name q)

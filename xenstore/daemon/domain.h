@@ -31,6 +31,7 @@ struct domain {
     uint32_t remote_port; /* the domain's own event channel, as INTRODUCE named it */
     int32_t nodes;        /* nodes it owns */
     int64_t bytes;        /* what they and its watches weigh */
+    bool over_soft;       /* was said to be over its soft quota of memory */
     uint32_t watches;
     int32_t found; /* domain_check() only */
     struct quota quota;
@@ -79,6 +80,9 @@ int domain_introduce(struct store *s, uint16_t domid, uint32_t port);
 /** Forget a domain: its ring, watches, transactions and nodes. Fires @releaseDomain if introduced.
  */
 void domain_remove(struct store *s, struct domain *d);
+
+/** Say so if its memory crossed the soft quota. */
+void domain_soft_quota(const struct store *s, struct domain *d);
 
 /** The limit on q for this domain (NULL: the global one); 0: unlimited. */
 uint32_t domain_limit(const struct store *s, const struct domain *d, enum quota_name q);

@@ -77,11 +77,12 @@ struct node *edit_remove(struct node **root, struct account *a, const char *path
 void account_apply(struct store *s, const struct account *a)
 {
     for (unsigned int i = 0; i < a->n; i++) {
-        struct domain *d = domain_get(s, a->line[i].domid);
+        struct domain *d = domain_known(s, a->line[i].domid);
 
         if (!d)
-            continue; /* it died while a transaction was open; its nodes go with the next check */
+            continue; /* it died while a transaction was open */
         d->nodes += a->line[i].nodes;
         d->bytes += a->line[i].bytes;
+        domain_soft_quota(s, d);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * journal.c: the journal's files: opening and taking over, committing, writing the log anew, the
- * streams of rings; see journal.h. The records are written by journal_write.c.
+ * numbers of connections; see journal.h. The records are written by journal_write.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ _Noreturn void journal_fatal(const char *what)
     abort();
 }
 
-char *journal_begin(struct journal *j, enum record_type type, uint16_t domid, size_t payload)
+char *journal_begin(struct journal *j, enum record_type type, uint32_t who, size_t payload)
 {
     size_t len = (sizeof(struct rec) + payload + 7) & ~(size_t)7;
     struct rec *rec;
@@ -53,7 +53,7 @@ char *journal_begin(struct journal *j, enum record_type type, uint16_t domid, si
         j->size = size;
     }
     rec = (struct rec *)(j->log + j->staged);
-    *rec = (struct rec){.len = (uint32_t)len, .type = (uint16_t)type, .domid = domid};
+    *rec = (struct rec){.len = (uint32_t)len, .type = (uint16_t)type, .who = (uint16_t)who};
     j->staged += len;
     return (char *)(rec + 1);
 }
@@ -130,8 +130,7 @@ void journal_commit(struct journal *j)
     while ((c = j->unlogged)) {
         j->unlogged = c->next_unlogged;
         c->unlogged = false;
-        if (c->domain) /* else the domain is gone, and its number may be another's already */
-            journal_stream_record(j, c);
+        journal_stream_record(j, c);
     }
     if (header(j)->tail == j->staged)
         return;
@@ -140,44 +139,65 @@ void journal_commit(struct journal *j)
         rewrite(j);
 }
 
-struct stream *journal_stream(struct journal *j, struct conn *c)
+struct conn *journal_conn_find(const struct journal *j, uint32_t id)
 {
-    struct stream *st;
-    char name[16];
-    int fd;
-
-    c->kept = j && c->domain;
-    if (!c->kept) {
-        st = xmalloc(sizeof(*st)); /* the buffers are not touched before they are used */
-        memset(st, 0, offsetof(struct stream, in));
-        return st;
-    }
-    journal_stream_name(name, c->domain->domid);
-    if (!j->replaying)
-        unlinkat(j->dir, name, 0);
-    fd = openat(j->dir, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0 || ftruncate(fd, sizeof(*st)))
-        journal_fatal("make a ring's file");
-    st = mmap(NULL, sizeof(*st), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (st == MAP_FAILED)
-        journal_fatal("map a ring's file");
-    close(fd);
-    return st;
+    return id < j->conns ? j->conn[id] : NULL;
 }
 
-void journal_stream_free(struct journal *j, struct conn *c)
+struct streams *journal_streams(const struct journal *j)
+{
+    return j ? j->streams : NULL;
+}
+
+bool journal_conn_open(struct journal *j, struct conn *c)
+{
+    uint32_t id;
+
+    if (!j) {
+        c->stream = xmalloc(sizeof(*c->stream)); /* untouched until used */
+        memset(c->stream, 0, offsetof(struct stream, in));
+        return true;
+    }
+    while (j->lowest < j->conns && j->conn[j->lowest])
+        j->lowest++;
+    id = j->lowest;
+    if (id >= STREAMS_MAX)
+        return false;
+    if (id >= j->conns) {
+        uint32_t conns = id + 64;
+
+        j->conn = xrealloc(j->conn, conns, sizeof(struct conn *));
+        memset(j->conn + j->conns, 0, (conns - j->conns) * sizeof(struct conn *));
+        j->conns = conns;
+    }
+    c->stream = streams_get(j->streams, id);
+    if (!c->stream)
+        journal_fatal("make room for a connection");
+    c->id = id;
+    c->kept = true;
+    j->conn[id] = c;
+    return true;
+}
+
+void journal_conn_close(struct journal *j, struct conn *c)
 {
     if (!c->kept) {
         free(c->stream);
         return;
     }
-    munmap(c->stream, sizeof(*c->stream));
     for (struct conn **p = &j->unlogged; *p; p = &(*p)->next_unlogged) {
         if (*p == c) {
             *p = c->next_unlogged;
             break;
         }
     }
+    if (!j->replaying) {
+        journal_begin(j, REC_CONN_GONE, c->id, 0);
+        journal_commit(j);
+    }
+    j->conn[c->id] = NULL;
+    if (c->id < j->lowest)
+        j->lowest = c->id;
 }
 
 size_t journal_size(const struct journal *j)
@@ -199,17 +219,30 @@ static int read_log(struct journal *j)
     rc = replay(j->store, j->log + sizeof(struct log_header),
                 header(j)->tail - sizeof(struct log_header));
     j->replaying = rc != 0; /* what could not be read is not written to either */
-    if (!rc) {              /* go on where it ends */
+    j->lowest = 0;
+    if (!rc) { /* go on where it ends */
         j->staged = header(j)->tail;
         set_limit(j);
     }
     return rc;
 }
 
-int journal_open(struct store *s, const char *dir, bool *found)
+/* The streams' file, after what the predecessor's last system call did. */
+static int open_streams(struct journal *j, const struct io_counts *last, int *doubtful)
+{
+    static const struct io_counts unknown;
+
+    j->streams = streams_open(j->dir);
+    if (!j->streams)
+        return errno;
+    *doubtful = streams_land(j->streams, last ? last : &unknown);
+    return 0;
+}
+
+int journal_open(struct store *s, const char *dir, const struct io_counts *last, bool *found)
 {
     struct journal *j = xzalloc(sizeof(*j));
-    int rc = 0;
+    int rc = 0, doubtful = -1;
 
     j->store = s;
     j->fd = -1;
@@ -220,6 +253,8 @@ int journal_open(struct store *s, const char *dir, bool *found)
         rc = errno;
     s->journal = j;
     *found = false;
+    if (!rc)
+        rc = open_streams(j, last, &doubtful);
     if (!rc) {
         rc = read_log(j);
         *found = !rc;
@@ -236,6 +271,8 @@ int journal_open(struct store *s, const char *dir, bool *found)
     }
     if (!*found)
         rewrite(j);
+    if (doubtful >= 0 && journal_conn_find(j, (uint32_t)doubtful))
+        journal_conn_find(j, (uint32_t)doubtful)->broken = true;
     return 0;
 }
 
@@ -250,5 +287,7 @@ void journal_close(struct journal *j)
         close(j->fd);
     if (j->dir >= 0)
         close(j->dir);
+    streams_close(j->streams);
+    free(j->conn);
     free(j);
 }

@@ -13,9 +13,11 @@
 #include <stdint.h>
 
 #include "records.h"
+#include "streams.h"
 
 struct conn;
 struct store;
+struct txn;
 
 struct journal {
     struct store *store;
@@ -27,11 +29,15 @@ struct journal {
     uint64_t compact_at;
     bool replaying;
     struct conn *unlogged;
+    struct streams *streams;
+    struct conn **conn; /* by number */
+    uint32_t conns;     /* room in conn[] */
+    uint32_t lowest;    /* no number below is free */
 };
 
 /** Where a new record's payload goes: room for it is made in the log. Counts with the next commit.
  */
-char *journal_begin(struct journal *j, enum record_type type, uint16_t domid, size_t payload);
+char *journal_begin(struct journal *j, enum record_type type, uint32_t who, size_t payload);
 
 /** Nothing is to be recorded: there is no journal, or it is being read. */
 static inline bool journal_off(const struct journal *j)
@@ -45,8 +51,11 @@ void journal_stream_record(struct journal *j, const struct conn *c);
 /** The whole state as records. */
 void journal_state(struct journal *j);
 
-/** The name of a domain's ring file. */
-void journal_stream_name(char name[16], uint16_t domid);
+/** Replay: the next connection that is made has this number. */
+static inline void journal_conn_next(struct journal *j, uint32_t id)
+{
+    j->lowest = id;
+}
 
 /** End the process: the journal cannot be written. */
 _Noreturn void journal_fatal(const char *what);

@@ -7,6 +7,7 @@
 
 #include "conn.h"
 #include "loop.h"
+#include "store.h"
 
 #define ROUND 64
 
@@ -45,7 +46,7 @@ void loop_run(struct loop *l, struct store *s)
     struct epoll_event ev[ROUND];
 
     conn_flush_all(s);
-    while (!l->stop) {
+    while (!l->stop && !s->update[0]) {
         int n = epoll_wait(l->epoll, ev, ROUND, -1);
 
         for (int i = 0; i < n; i++) {

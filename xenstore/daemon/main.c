@@ -2,8 +2,10 @@
 /*
  * main.c: mullion-xenstored: options, start, stop.
  *
- * Order of start: lock, journal (a predecessor's state), hypervisor and rings, socket. Stopping
- * by a signal and dying are the same to a successor: everything is in the journal.
+ * The process that is started becomes the keeper (keeper.h), its child the daemon. Order of its
+ * start: inherited descriptors, journal (a predecessor's state), hypervisor and rings, sockets.
+ * Stopping by a signal, dying and a live update are the same to a successor: everything is in the
+ * journal.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +20,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "inherit.h"
 #include "journal.h"
+#include "keeper.h"
 #include "loop.h"
+#include "records.h"
+#include "say.h"
 #include "socket.h"
 #include "store.h"
 #include "xen.h"
@@ -37,12 +43,19 @@ struct options {
 };
 
 static const struct option long_options[] = {
-    {"socket-dir", required_argument, NULL, 's'}, {"pid-file", required_argument, NULL, 'p'},
-    {"journal", required_argument, NULL, 'j'},    {"log", required_argument, NULL, 'l'},
-    {"no-domains", no_argument, NULL, 'n'},       {"foreground", no_argument, NULL, 'f'},
-    {"quota", required_argument, NULL, 'q'},      {"no-journal", no_argument, NULL, 'J'},
-    {"ready-fd", required_argument, NULL, 'r'},   {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},          {NULL, 0, NULL, 0},
+    {"socket-dir", required_argument, NULL, 's'},
+    {"pid-file", required_argument, NULL, 'p'},
+    {"journal", required_argument, NULL, 'j'},
+    {"log", required_argument, NULL, 'l'},
+    {"no-domains", no_argument, NULL, 'n'},
+    {"foreground", no_argument, NULL, 'f'},
+    {"quota", required_argument, NULL, 'q'},
+    {"no-journal", no_argument, NULL, 'J'},
+    {"ready-fd", required_argument, NULL, 'r'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"journal-version", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0},
 };
 
 static void usage(FILE *to)
@@ -58,6 +71,7 @@ static void usage(FILE *to)
           "  --quota NAME=VALUE  a limit for every domain; `xenstore-control quota` lists them\n"
           "  --no-domains        no hypervisor: serve the socket only\n"
           "  --foreground        stay in the foreground (always so)\n"
+          "  --journal-version   print the version of the journal's format (for live updates)\n"
           "  --help, --version\n",
           to);
 }
@@ -66,14 +80,14 @@ static void usage(FILE *to)
 static bool set_quota(struct store *s, const char *text)
 {
     const char *equals = strchr(text, '=');
-    int q = equals ? quota_find(text, (size_t)(equals - text)) : -1;
+    int q = equals ? quota_find(text, (size_t)(equals - text), false) : -1;
     char *end;
     unsigned long value;
 
     if (q < 0) {
         fprintf(stderr, "xenstored: --quota %s: want NAME=VALUE, with one of the names", text);
         for (q = 0; q < QUOTA_COUNT; q++)
-            fprintf(stderr, " %s", quota_defs[q].name);
+            fprintf(stderr, quota_defs[q].soft ? "" : " %s", quota_defs[q].name);
         fputc('\n', stderr);
         return false;
     }
@@ -127,6 +141,9 @@ static int parse(int argc, char **argv, struct options *o, struct store *s)
         case 'V':
             puts("mullion-xenstored " MULLION_VERSION);
             return 0;
+        case 'v':
+            printf("%s\n", LIVE_UPDATE_ANSWER);
+            return 0;
         default:
             usage(stderr);
             return 2;
@@ -138,7 +155,10 @@ static int parse(int argc, char **argv, struct options *o, struct store *s)
     return 2;
 }
 
+static struct store store;
+static struct options opt;
 static struct loop loop;
+static int lock_fd;
 
 static void signalled(struct source *src, uint32_t events)
 {
@@ -149,7 +169,6 @@ static int watch_signals(struct source *src)
 {
     sigset_t set;
 
-    signal(SIGPIPE, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
@@ -164,8 +183,9 @@ static void give_up_waiting(int sig)
 }
 
 /*
- * One daemon per socket directory. The lock ends with the process, whatever ends it; a
- * predecessor that was killed may still be on its way out, so wait for it a little.
+ * One keeper per socket directory. The lock ends with the process, whatever ends it; a
+ * predecessor that was killed may still be on its way out, so wait for it a little. A live
+ * update's program finds that it has the lock already.
  */
 static int lock(const char *dir)
 {
@@ -175,7 +195,9 @@ static int lock(const char *dir)
 
     mkdir(dir, 0755);
     snprintf(path, sizeof(path), "%s/lock", dir);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    fd = inherit_file(path);
+    if (fd < 0)
+        fd = open(path, O_RDWR | O_CREAT, 0600);
     sigaction(SIGALRM, &act, NULL);
     alarm(LOCK_SECONDS);
     if (fd < 0 || flock(fd, LOCK_EX)) {
@@ -213,54 +235,86 @@ static void say_ready(int fd)
     if (fd < 0)
         return;
     if (write(fd, "\n", 1) != 1)
-        fprintf(stderr, "xenstored: --ready-fd %d: %s\n", fd, strerror(errno));
+        say("--ready-fd %d: %s", fd, strerror(errno));
     close(fd);
 }
 
-static int start(struct store *s, const struct options *o, struct source *signals)
+static int start(struct store *s, const struct options *o, struct keeper *k, struct source *signals)
 {
+    const int keep_open[] = {lock_fd, o->ready_fd};
+    struct inherited inherited;
+    struct sockaddr_un addr;
     char buf[256];
     const char *dir = journal_dir(o, buf, sizeof(buf));
     bool found = false;
-    int rc = loop_init(&loop);
+    int rc = socket_address(&addr, o->socket_dir);
 
+    if (rc)
+        return rc;
+    inherit_sockets(&inherited, addr.sun_path, keep_open, 2);
+    k->io_fd = open("/proc/self/io", O_RDONLY | O_CLOEXEC);
+    rc = loop_init(&loop);
     if (!rc)
         rc = watch_signals(signals);
     if (!rc && dir)
-        rc = journal_open(s, dir, &found);
+        rc = journal_open(s, dir, &k->last, &found);
     if (!rc && !o->no_domains)
         rc = xen_open(s, &loop, &s->platform);
     if (!rc && s->platform)
         rc = xen_start(s->platform);
     if (!rc)
-        rc = socket_listen(s, &loop, o->socket_dir);
+        rc = socket_serve(s, &loop, o->socket_dir, &inherited);
     if (!rc && found)
-        fprintf(stderr, "xenstored: took over from the journal in %s\n", dir);
+        say("took over from the journal in %s, %u sockets", dir, inherited.n);
+    if (!rc && dir)
+        streams_count_from_here(journal_streams(s->journal), k->io_fd);
     return rc;
+}
+
+/* The daemon, until its end. */
+static int serve(struct keeper *k)
+{
+    struct source signals;
+
+    if (k->started)
+        opt.ready_fd = -1; /* said already, and closed */
+    if (start(&store, &opt, k, &signals))
+        return 1;
+    k->served = true;
+    say_ready(opt.ready_fd);
+    loop_run(&loop, &store);
+    journal_commit(store.journal); /* and all ends with the process, for a successor to take up */
+    if (!store.update[0])
+        return 0;
+    strcpy(k->next, store.update);
+    return KEEPER_UPDATE;
 }
 
 int main(int argc, char **argv)
 {
-    static struct store store;
-    struct source signals;
-    struct options o;
     int rc;
 
     store_init(&store);
-    rc = parse(argc, argv, &o, &store);
+    rc = parse(argc, argv, &opt, &store);
     if (rc >= 0)
         return rc;
-    if (o.log && !freopen(o.log, "a", stderr)) {
-        printf("xenstored: cannot open %s: %s\n", o.log, strerror(errno));
+    if (getenv(KEEPER_UPDATED)) {
+        unsetenv(KEEPER_UPDATED);
+        opt.ready_fd = -1;
+    }
+    if (opt.log && !freopen(opt.log, "a", stderr)) {
+        printf("xenstored: cannot open %s: %s\n", opt.log, strerror(errno));
         return 1;
     }
-    setvbuf(stderr, NULL, _IOLBF, 0);
-    if (lock(o.socket_dir) < 0 || start(&store, &o, &signals) || !write_pid(o.pid_file))
+    signal(SIGPIPE, SIG_IGN);
+    lock_fd = lock(opt.socket_dir);
+    if (lock_fd < 0 || !write_pid(opt.pid_file))
         return 1;
-    say_ready(o.ready_fd);
-    loop_run(&loop, &store);
-    journal_commit(store.journal); /* and all ends with the process, for a successor to take up */
-    if (o.pid_file)
-        unlink(o.pid_file);
-    return 0;
+    if (opt.no_journal)
+        rc = serve(&(struct keeper){.io_fd = -1});
+    else
+        rc = keep(serve, argv);
+    if (opt.pid_file)
+        unlink(opt.pid_file);
+    return rc;
 }

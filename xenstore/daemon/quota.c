@@ -17,6 +17,8 @@ const struct quota_def quota_defs[QUOTA_COUNT] = {
     [QUOTA_NODE_SIZE] = {"node-size", 2048, "Max. size of a node"},
     [QUOTA_PATH_MAX] = {"path-max", XENSTORE_REL_PATH_MAX, "Max. length of a node path"},
     [QUOTA_PERMISSIONS] = {"permissions", 5, "Max. number of permissions per node"},
+    [QUOTA_MEMORY_SOFT] = {"memory", 2048 * 1024, "Total Xenstore memory per domain (soft level)",
+                           true},
 };
 
 void quota_init(struct quota *global)
@@ -26,10 +28,11 @@ void quota_init(struct quota *global)
     global->set = 0;
 }
 
-int quota_find(const char *name, size_t len)
+int quota_find(const char *name, size_t len, bool soft)
 {
     for (int q = 0; q < QUOTA_COUNT; q++)
-        if (strlen(quota_defs[q].name) == len && !memcmp(quota_defs[q].name, name, len))
+        if (quota_defs[q].soft == soft && strlen(quota_defs[q].name) == len &&
+            !memcmp(quota_defs[q].name, name, len))
             return q;
     return -1;
 }

@@ -22,14 +22,17 @@ enum quota_name {
     QUOTA_NODE_SIZE,
     QUOTA_PATH_MAX,
     QUOTA_PERMISSIONS,
+    QUOTA_MEMORY_SOFT,
     QUOTA_COUNT
 };
 
-/** One row per quota: its name for CONTROL, Xen's default, and what it counts. */
+/** One row per quota: its name for CONTROL, Xen's default, and what it counts. A soft one refuses
+ * nothing: the log says who is over it. */
 struct quota_def {
     const char *name;
     uint32_t initial;
     const char *help;
+    bool soft;
 };
 
 extern const struct quota_def quota_defs[QUOTA_COUNT];
@@ -42,8 +45,8 @@ struct quota {
 
 void quota_init(struct quota *global);
 
-/** The quota of that name, or -1. */
-int quota_find(const char *name, size_t len);
+/** The hard or soft quota of that name, or -1. */
+int quota_find(const char *name, size_t len, bool soft);
 
 /** The limit that holds for a domain (own may be NULL). 0 means unlimited. */
 static inline uint32_t quota_limit(const struct quota *global, const struct quota *own,

@@ -14,7 +14,10 @@
 #include "quota.h"
 
 #define LOG_MAGIC   0x676f6c6e6c6c754dULL /* "Mullnlog" */
-#define LOG_VERSION 2
+#define LOG_VERSION 3
+
+/* What a program prints that can take over from this log (--journal-version). */
+#define LIVE_UPDATE_ANSWER "mullion-xenstored journal 3"
 
 struct log_header {
     uint64_t magic;
@@ -33,26 +36,34 @@ enum record_type {
     REC_QUOTA,       /* rec_quota */
     REC_WATCH,       /* rec_watch, path, token */
     REC_UNWATCH,     /* rec_watch, path, token */
-    REC_RESET,       /* nothing: the domain's watches and transactions are gone */
-    REC_TXN,         /* rec_txn */
+    REC_RESET,       /* nothing: the connection's watches and transactions are gone */
+    REC_TXN,         /* rec_txn: begun (on the tree as it is here), ended, or over its limit */
+    REC_ACCESS,      /* rec_access, path: a transaction touched it */
     REC_STREAM,      /* rec_stream */
+    REC_CONN,        /* rec_conn: there is this connection */
+    REC_CONN_GONE,   /* nothing */
 };
 
 /** Leads every record. */
 struct rec {
     uint32_t len; /* with this header and padding */
     uint16_t type;
-    uint16_t domid; /* whom it concerns; 0 otherwise */
+    uint16_t who; /* the domain, or the connection, that it is about; 0 otherwise */
 };
 
+/* txn: the edit is one of a transaction (of the connection `who`) and counts when that commits; 0:
+ * it is the store's. */
 struct rec_node {
     uint64_t gen, stamp;
     uint16_t path_len, perms;
     uint32_t value_len;
+    uint32_t txn, pad;
 };
 
 struct rec_text {
+    uint64_t gen;
     uint32_t len;
+    uint32_t txn;
 };
 
 struct rec_special {
@@ -61,9 +72,8 @@ struct rec_special {
 };
 
 #define REC_DOMAIN_INTRODUCED 1
-#define REC_DOMAIN_CONNECTED  2
-#define REC_DOMAIN_SHUTDOWN   4
-#define REC_DOMAIN_TARGET     8
+#define REC_DOMAIN_SHUTDOWN   2
+#define REC_DOMAIN_TARGET     4
 
 struct rec_domain {
     uint64_t birth;
@@ -83,13 +93,29 @@ struct rec_watch {
     uint16_t path_len, token_len;
 };
 
+enum rec_txn_state { REC_TXN_BEGUN, REC_TXN_ENDED, REC_TXN_FAILED };
+
 struct rec_txn {
     uint32_t id;
-    uint32_t open;
+    uint32_t state;
+};
+
+struct rec_access {
+    uint32_t txn;
+    uint32_t flags;
+    uint32_t len;
 };
 
 struct rec_stream {
     uint64_t in_start, out_end;
+    uint64_t overdue; /* some watch's event found no room */
+};
+
+#define REC_CONN_SOCKET UINT32_MAX
+
+struct rec_conn {
+    int32_t fd;     /* of a socket; it is open in the successor, too */
+    uint32_t domid; /* whose ring it is, or REC_CONN_SOCKET */
 };
 
 struct store;

@@ -10,6 +10,8 @@
 #include "account.h"
 #include "alloc.h"
 #include "conn.h"
+#include "journal.h"
+#include "journal_log.h"
 #include "kids.h"
 #include "records.h"
 #include "store.h"
@@ -20,7 +22,7 @@
 /* A record's payload, being read. */
 struct reader {
     struct store *s;
-    uint16_t domid;
+    uint16_t who; /* domain or connection */
     const char *at;
     size_t left;
 };
@@ -84,15 +86,53 @@ static struct perms *shared(const struct place *at, struct perms *perms)
     return perms_ref(old);
 }
 
+/* The connection that a record speaks of; records of one that is gone mean nothing. */
+static struct conn *conn_of(const struct reader *r)
+{
+    return journal_conn_find(r->s->journal, r->who);
+}
+
+/* The tree that a record changes: the store's, or that of a transaction. */
+struct target {
+    struct txn *txn;
+    struct node **root;
+    struct account *account;
+    struct account direct; /* the store's, to be applied at once */
+};
+
+/* @return false: of a transaction that is not there. */
+static bool target(const struct reader *r, uint32_t id, struct target *t)
+{
+    struct conn *c = id ? conn_of(r) : NULL;
+
+    *t = (struct target){.txn = c ? conn_find_txn(c, id) : NULL};
+    if (id && !t->txn)
+        return false;
+    t->root = t->txn ? &t->txn->root : &r->s->root;
+    t->account = t->txn ? &t->txn->account : &t->direct;
+    return true;
+}
+
+static void settle(struct store *s, struct target *t, bool created)
+{
+    if (t->txn) {
+        t->txn->wrote = true;
+        t->txn->created |= created;
+        return;
+    }
+    account_apply(s, &t->direct);
+    account_free(&t->direct);
+}
+
 static bool read_node(struct reader *r)
 {
-    struct account a = {0};
+    struct target t;
     struct rec_node rec;
     struct perms *perms;
     struct place at;
     const char *path, *value;
 
-    if (!copy(r, &rec, sizeof(rec)))
+    if (!copy(r, &rec, sizeof(rec)) || !target(r, rec.txn, &t))
         return false;
     perms = take_perms(r, rec.perms, rec.stamp);
     path = perms ? take_path(r, rec.path_len) : NULL;
@@ -101,34 +141,34 @@ static bool read_node(struct reader *r)
         perms_unref(perms);
         return false;
     }
-    at = tree_find(r->s->root, path, rec.path_len);
+    at = tree_find(*t.root, path, rec.path_len);
     perms = shared(&at, perms);
     if (at.node)
-        edit_value(&r->s->root, &a, path, rec.path_len, value_new(value, rec.value_len), rec.gen);
+        edit_value(t.root, t.account, path, rec.path_len, value_new(value, rec.value_len), rec.gen);
     else
-        edit_create(&r->s->root, &a, path, rec.path_len, &at, value_new(value, rec.value_len),
+        edit_create(t.root, t.account, path, rec.path_len, &at, value_new(value, rec.value_len),
                     perms, rec.gen);
     if (at.node && at.node->perms != perms)
-        edit_set_perms(&r->s->root, &a, path, rec.path_len, perms_ref(perms), rec.gen);
+        edit_set_perms(t.root, t.account, path, rec.path_len, perms_ref(perms), rec.gen);
     perms_unref(perms);
-    account_apply(r->s, &a);
-    account_free(&a);
+    settle(r->s, &t, !at.node);
     saw_gen(r->s, rec.gen);
     return true;
 }
 
 static bool read_remove(struct reader *r)
 {
-    struct account a = {0};
+    struct target t;
     struct rec_text rec;
     const char *path;
 
-    if (!copy(r, &rec, sizeof(rec)) || !(path = take_path(r, rec.len)) || rec.len == 1)
+    if (!copy(r, &rec, sizeof(rec)) || !(path = take_path(r, rec.len)) || rec.len == 1 ||
+        !target(r, rec.txn, &t))
         return false;
-    if (tree_lookup(r->s->root, path, rec.len))
-        node_unref(edit_remove(&r->s->root, &a, path, rec.len, store_next_gen(r->s)));
-    account_apply(r->s, &a);
-    account_free(&a);
+    saw_gen(r->s, rec.gen);
+    if (tree_lookup(*t.root, path, rec.len))
+        node_unref(edit_remove(t.root, t.account, path, rec.len, rec.gen));
+    settle(r->s, &t, false);
     return true;
 }
 
@@ -149,7 +189,7 @@ static bool read_special(struct reader *r)
 
 static bool read_domain(struct reader *r)
 {
-    struct domain *d = domain_get(r->s, r->domid);
+    struct domain *d = domain_get(r->s, r->who);
     struct rec_domain rec;
 
     if (!copy(r, &rec, sizeof(rec)))
@@ -162,8 +202,6 @@ static bool read_domain(struct reader *r)
     d->has_target = rec.flags & REC_DOMAIN_TARGET;
     d->target = rec.target;
     d->quota = rec.quota;
-    if ((rec.flags & REC_DOMAIN_CONNECTED) && !d->conn)
-        d->conn = conn_new(r->s, NULL, NULL, d);
     if (d->conn) {
         d->conn->who.has_target = d->has_target;
         d->conn->who.target = d->target;
@@ -173,7 +211,7 @@ static bool read_domain(struct reader *r)
 
 static bool read_domain_gone(struct reader *r)
 {
-    struct domain *d = domain_known(r->s, r->domid);
+    struct domain *d = domain_known(r->s, r->who);
 
     if (!d)
         return true;
@@ -192,14 +230,6 @@ static bool read_quota(struct reader *r)
     r->s->quota = rec.quota;
     saw_gen(r->s, rec.gen);
     return true;
-}
-
-/* The connection that a record speaks of; records of one that is gone mean nothing. */
-static struct conn *conn_of(const struct reader *r)
-{
-    struct domain *d = domain_known(r->s, r->domid);
-
-    return d ? d->conn : NULL;
 }
 
 static bool read_watching(struct reader *r, bool add)
@@ -246,18 +276,40 @@ static bool read_reset(struct reader *r)
     return true;
 }
 
-/* A transaction does not survive; its number does, to end with EAGAIN. Its tree comes last. */
 static bool read_txn(struct reader *r)
 {
     struct conn *c = conn_of(r);
     struct rec_txn rec;
+    struct txn *t;
 
-    if (!copy(r, &rec, sizeof(rec)))
+    if (!copy(r, &rec, sizeof(rec)) || rec.state > REC_TXN_FAILED || !rec.id)
         return false;
-    if (c && rec.open)
-        conn_add_txn(c, txn_new_lost(rec.id));
-    else if (c)
-        conn_end_txn(c, conn_find_txn(c, rec.id));
+    if (!c)
+        return true;
+    t = conn_find_txn(c, rec.id);
+    if (!t != (rec.state == REC_TXN_BEGUN))
+        return false;
+    if (!t) {
+        conn_add_txn(c, txn_new(c, rec.id));
+        c->next_txn = rec.id;
+    } else if (rec.state == REC_TXN_FAILED) {
+        t->failed = true;
+    } else {
+        conn_end_txn(c, t);
+    }
+    return true;
+}
+
+static bool read_access(struct reader *r)
+{
+    struct rec_access rec;
+    struct target t;
+    const char *path;
+
+    if (!copy(r, &rec, sizeof(rec)) || !(path = take_path(r, rec.len)) || !target(r, rec.txn, &t) ||
+        !t.txn)
+        return false;
+    txn_touch(t.txn, path, rec.len, rec.flags, 0);
     return true;
 }
 
@@ -271,7 +323,44 @@ static bool read_stream(struct reader *r)
     if (c) {
         c->in_start = rec.in_start;
         c->out_end = rec.out_end;
+        c->look_again = rec.overdue;
     }
+    return true;
+}
+
+static bool read_conn(struct reader *r)
+{
+    struct conn *c = conn_of(r);
+    struct domain *d = NULL;
+    struct rec_conn rec;
+
+    if (!copy(r, &rec, sizeof(rec)))
+        return false;
+    if (rec.domid != REC_CONN_SOCKET) {
+        d = rec.domid < DOMAIN_COUNT ? domain_get(r->s, (uint16_t)rec.domid) : NULL;
+        if (!d || (d->conn && d->conn != c))
+            return false;
+    }
+    if (c && c->domain != d)
+        return false;
+    if (!c) {
+        journal_conn_next(r->s->journal, r->who);
+        c = conn_new(r->s, NULL, NULL, d);
+    }
+    if (!c)
+        return false;
+    if (d)
+        d->conn = c;
+    c->fd = rec.fd;
+    return true;
+}
+
+static bool read_conn_gone(struct reader *r)
+{
+    struct conn *c = conn_of(r);
+
+    if (c)
+        conn_free(c);
     return true;
 }
 
@@ -279,10 +368,14 @@ static bool (*const readers[])(struct reader *r) = {
     [REC_NODE] = read_node,     [REC_REMOVE] = read_remove,           [REC_SPECIAL] = read_special,
     [REC_DOMAIN] = read_domain, [REC_DOMAIN_GONE] = read_domain_gone, [REC_QUOTA] = read_quota,
     [REC_WATCH] = read_watch,   [REC_UNWATCH] = read_unwatch,         [REC_RESET] = read_reset,
-    [REC_TXN] = read_txn,       [REC_STREAM] = read_stream,
+    [REC_TXN] = read_txn,       [REC_ACCESS] = read_access,           [REC_STREAM] = read_stream,
+    [REC_CONN] = read_conn,     [REC_CONN_GONE] = read_conn_gone,
 };
 
-/* Positions that do not belong together (the ring's file was lost): begin between messages. */
+/*
+ * Positions that do not belong together: begin between messages. `out_start` is ahead of `out_end`
+ * where a socket's buffer was begun anew after everything was sent; any other is of a lost file.
+ */
 static void check_streams(struct store *s)
 {
     for (struct conn *c = s->conns; c; c = c->next) {
@@ -292,9 +385,16 @@ static void check_streams(struct store *s)
             c->in_start = st->in_end;
         if (c->out_end - st->out_start > STREAM_OUT_SIZE)
             c->out_end = st->out_start;
-        for (struct txn *t = c->txns; t; t = t->next) {
-            t->base = node_ref(s->root);
-            t->root = node_ref(s->root);
+    }
+}
+
+/* Which watches were marked is not recorded, only that there were some: all of that client fire. */
+static void look_again(struct store *s)
+{
+    for (struct conn *c = s->conns; c; c = c->next) {
+        for (struct watch *w = c->look_again ? c->watches : NULL; w; w = w->next_own) {
+            w->overdue = true;
+            c->overdue++;
         }
     }
 }
@@ -329,13 +429,14 @@ int replay(struct store *s, const char *log, uint64_t len)
         if (rec.len < sizeof(rec) || rec.len % 8 || rec.len > len - at || rec.type == 0 ||
             rec.type >= sizeof(readers) / sizeof(readers[0]))
             return EILSEQ;
-        r.domid = rec.domid;
+        r.who = rec.who;
         r.at = log + at + sizeof(rec);
         r.left = rec.len - sizeof(rec);
         if (!readers[rec.type](&r))
             return EILSEQ;
     }
     check_streams(s);
+    look_again(s);
     store_next_gen(s);
     return 0;
 }

@@ -89,8 +89,8 @@ int do_transaction_start(struct request *r)
     do
         c->next_txn++;
     while (!c->next_txn || conn_find_txn(c, c->next_txn));
-    conn_add_txn(c, txn_new(c->store, c->next_txn));
-    journal_txn(c->store->journal, c, c->next_txn, true);
+    conn_add_txn(c, txn_new(c, c->next_txn));
+    journal_txn_begun(c->store->journal, c->txns);
     reply(r, text, xsw_format_u32(text, c->next_txn) + 1);
     return 0;
 }
@@ -106,8 +106,8 @@ int do_transaction_end(struct request *r)
     if (!t)
         return ENOENT;
     if (how.s[0] == 'T')
-        rc = txn_commit(r->conn->store, r->conn, t);
-    journal_txn(r->conn->store->journal, r->conn, t->id, false);
+        rc = txn_commit(t);
+    journal_txn_ended(r->conn->store->journal, t);
     conn_end_txn(r->conn, t);
     if (!rc)
         reply_ok(r);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* request.c: the table of requests and the way every one of them goes; see request.h. */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "conn.h"
 #include "request.h"
+#include "say.h"
 #include "txn.h"
 #include "watch.h"
 #include "xswire/names.h"
@@ -101,14 +100,13 @@ static int decode(struct request *r, const struct request_def *def)
 
 static void trace(const struct request *r, int rc)
 {
-    FILE *log = r->conn->store->log;
+    int trace_fd = r->conn->store->trace;
 
-    if (!log)
-        return;
-    fprintf(log, "%s %u %s tx=%u %.*s: %s\n", r->conn->domain ? "domain" : "socket",
-            r->conn->who.domid, xsw_type_name(r->frame->hdr.type), r->frame->hdr.tx_id,
-            (int)strnlen(r->frame->body, r->frame->hdr.len), r->frame->body,
-            rc ? xsw_error_name(rc) : "OK");
+    if (trace_fd)
+        say_to(trace_fd, "%s %u %s tx=%u %.*s: %s", r->conn->domain ? "domain" : "socket",
+               r->conn->who.domid, xsw_type_name(r->frame->hdr.type), r->frame->hdr.tx_id,
+               (int)strnlen(r->frame->body, r->frame->hdr.len), r->frame->body,
+               rc ? xsw_error_name(rc) : "OK");
 }
 
 void request_handle(struct conn *conn, const struct xsw_frame *frame)

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "conn.h"
+#include "journal.h"
 #include "ring.h"
+#include "store.h"
 
 /* Bit 2 of the feature word, "WATCH can take a third parameter", younger than the 4.17 header. */
 #define FEATURE_WATCH_DEPTH 4
@@ -164,6 +166,20 @@ void ring_empty(struct conn *c)
     }
 }
 
+/* The domain wants to begin anew. It waits until `connection` says so, hence that comes last and
+ * may be done again by a successor. */
+static void reconnect(struct conn *c)
+{
+    conn_reset(c);
+    journal_commit(c->store->journal);
+    ring_empty(c);
+}
+
+static bool wants_reconnect(const struct conn *c)
+{
+    return READ_ONCE(ring_of(c)->page->connection) == XENSTORE_RECONNECT;
+}
+
 void ring_attach(struct conn *c, struct ring *r, bool empty)
 {
     c->transport = &ring_transport;
@@ -184,17 +200,18 @@ void ring_take_over(struct conn *c, struct ring *r)
     c->transport = &ring_transport;
     c->peer = r;
     r->page->server_features = FEATURES;
-    publish(c);
+    if (wants_reconnect(c))
+        reconnect(c);
+    else
+        publish(c);
     c->unread = true; /* in the ring or in the stream */
     conn_touch(c);
 }
 
 void ring_event(struct conn *c)
 {
-    if (READ_ONCE(ring_of(c)->page->connection) == XENSTORE_RECONNECT) {
-        conn_reset(c);
-        ring_empty(c);
-        return;
-    }
-    conn_input(c);
+    if (wants_reconnect(c))
+        reconnect(c);
+    else
+        conn_input(c);
 }

@@ -8,12 +8,15 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "alloc.h"
 #include "conn.h"
+#include "inherit.h"
 #include "loop.h"
+#include "say.h"
 #include "socket.h"
 #include "store.h"
 
@@ -37,20 +40,15 @@ static int result(ssize_t n)
     return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
 }
 
+/* readv() and writev(), not their socket cousins: those the kernel counts (streams.h). */
 static int client_read(struct conn *c, const struct iovec *iov, int n)
 {
-    struct client *cl = c->peer;
-    struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)n};
-
-    return n ? result(recvmsg(cl->source.fd, &msg, MSG_DONTWAIT)) : 0;
+    return n ? result(readv(c->fd, iov, n)) : 0;
 }
 
 static int client_write(struct conn *c, const struct iovec *iov, int n)
 {
-    struct client *cl = c->peer;
-    struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)n};
-
-    return result(sendmsg(cl->source.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL));
+    return result(writev(c->fd, iov, n));
 }
 
 static void client_done(struct conn *c, bool want_write)
@@ -87,36 +85,79 @@ static void client_ready(struct source *src, uint32_t events)
     conn_touch(cl->conn);
 }
 
+/* Serve a client's socket, as a new connection or as one from the journal. */
+static void attach(struct store *s, struct loop *l, int fd, struct conn *c)
+{
+    struct client *cl = xzalloc(sizeof(*cl));
+
+    if (!c)
+        c = conn_new(s, &client_transport, cl, NULL);
+    if (!c) {
+        say("cannot serve a client: there are too many");
+        close(fd);
+        free(cl);
+        return;
+    }
+    *cl = (struct client){.source = {.fd = fd, .ready = client_ready}, .loop = l, .conn = c};
+    c->transport = &client_transport;
+    c->peer = cl;
+    if (c->fd < 0)
+        conn_set_fd(c, fd);
+    if (loop_add(l, &cl->source, EPOLLIN))
+        c->broken = true;
+    c->unread = true; /* in the stream, perhaps */
+    conn_touch(c);
+}
+
 static void listener_ready(struct source *src, uint32_t events)
 {
     struct listener *ls = (struct listener *)src;
-    int fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC);
-    struct client *cl;
+    int fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-    if (fd < 0) {
-        if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
-            fprintf(stderr, "xenstored: cannot accept a client: %s\n", strerror(errno));
-        return;
+    if (fd >= 0)
+        attach(ls->store, ls->loop, fd, NULL);
+    else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+        say("cannot accept a client: %s", strerror(errno));
+}
+
+static struct conn *conn_of_fd(struct store *s, int fd)
+{
+    struct conn *c = s->conns;
+
+    while (c && (c->fd != fd || c->transport))
+        c = c->next;
+    return c;
+}
+
+/* The predecessor's clients, also one that it accepted with its last breath; then, whose socket is
+ * not there any more. */
+static void take_over(struct store *s, struct loop *l, const struct inherited *in)
+{
+    for (unsigned int i = 0; i < in->n; i++)
+        attach(s, l, in->client[i], conn_of_fd(s, in->client[i]));
+    for (struct conn *c = s->conns, *next; c; c = next) {
+        next = c->next;
+        if (!c->domain && !c->transport)
+            conn_free(c);
     }
-    cl = xzalloc(sizeof(*cl));
-    cl->loop = ls->loop;
-    cl->source.fd = fd;
-    cl->source.ready = client_ready;
-    cl->conn = conn_new(ls->store, &client_transport, cl, NULL);
-    if (loop_add(ls->loop, &cl->source, EPOLLIN)) {
-        cl->conn->broken = true;
-        conn_touch(cl->conn);
-    }
+}
+
+int socket_address(struct sockaddr_un *addr, const char *dir)
+{
+    *addr = (struct sockaddr_un){.sun_family = AF_UNIX};
+    return snprintf(addr->sun_path, sizeof(addr->sun_path), "%s/socket.new", dir) >=
+                   (int)sizeof(addr->sun_path)
+               ? ENAMETOOLONG
+               : 0;
 }
 
 /* Bind under a passing name; the socket gets its real one when it already listens. */
 static int open_listener(const char *dir, int *fd)
 {
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    struct sockaddr_un addr;
     char path[sizeof(addr.sun_path)], ro[sizeof(addr.sun_path)];
 
-    if (snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/socket.new", dir) >=
-        (int)sizeof(addr.sun_path))
+    if (socket_address(&addr, dir))
         return ENAMETOOLONG;
     snprintf(path, sizeof(path), "%s/socket", dir);
     snprintf(ro, sizeof(ro), "%s/socket_ro", dir);
@@ -133,27 +174,29 @@ static int open_listener(const char *dir, int *fd)
     }
     unlink(ro);
     if (symlink("socket", ro))
-        fprintf(stderr, "xenstored: no %s for old tools: %s\n", ro, strerror(errno));
+        say("no %s for old tools: %s", ro, strerror(errno));
     return 0;
 }
 
-int socket_listen(struct store *s, struct loop *l, const char *dir)
+int socket_serve(struct store *s, struct loop *l, const char *dir, struct inherited *in)
 {
     struct listener *ls = xzalloc(sizeof(*ls));
-    int rc;
+    int rc = 0;
 
     ls->store = s;
     ls->loop = l;
     ls->source.ready = listener_ready;
-    if (mkdir(dir, 0755) && errno != EEXIST)
-        rc = errno;
-    else
+    ls->source.fd = in->listener;
+    if (in->listener < 0)
         rc = open_listener(dir, &ls->source.fd);
     if (!rc)
         rc = loop_add(l, &ls->source, EPOLLIN);
     if (rc) {
-        fprintf(stderr, "xenstored: cannot listen on %s/socket: %s\n", dir, strerror(rc));
+        say("cannot listen on %s/socket: %s", dir, strerror(rc));
         free(ls);
+        return rc;
     }
-    return rc;
+    take_over(s, l, in);
+    free(in->client);
+    return 0;
 }

@@ -26,6 +26,7 @@ void store_init(struct store *s)
 
     *s = (struct store){.gen = 1};
     quota_init(&s->quota);
+    domain_get(s, 0);
     for (int i = 0; i < SPECIAL_COUNT; i++)
         s->special[i] = perms_new(&dom0_only, 1, 0);
     s->root = node_new("", 0, perms, s->gen);
@@ -166,11 +167,11 @@ static int create(struct view *v, const char *path, size_t len, const struct pla
     node = edit_create(view_root(v), view_account(v, &direct), path, len, at, value, perms, gen);
     perms_unref(perms); /* the nodes have their own references */
     settle(v, &direct);
+    journal_node(v->store->journal, v->txn, path, len, node);
     if (v->txn) {
         v->txn->created = true;
         return 0;
     }
-    journal_node(v->store->journal, path, len, node);
     watch_fire(v->store, path, len, NULL, node->perms, at->above->perms, false);
     return 0;
 }
@@ -201,9 +202,9 @@ int store_write(struct view *v, const char *path, size_t len, const char *data, 
     node = edit_value(view_root(v), view_account(v, &direct), path, len, value_new(data, size),
                       store_next_gen(v->store));
     settle(v, &direct);
+    journal_node(v->store->journal, v->txn, path, len, node);
     if (v->txn)
         return 0;
-    journal_node(v->store->journal, path, len, node);
     watch_fire(v->store, path, len, NULL, node->perms, at.above ? at.above->perms : NULL, false);
     return 0;
 }
@@ -221,6 +222,7 @@ int store_rm(struct view *v, const char *path, size_t len)
     struct account direct = {0};
     struct place at;
     struct node *gone;
+    uint64_t gen;
     int rc = view_get(v, path, len, XSW_PERM_WRITE, ACCESS_READ | ACCESS_TREE, &at);
 
     if (rc == ENOENT) /* nothing to remove is fine where the parent exists */
@@ -231,12 +233,12 @@ int store_rm(struct view *v, const char *path, size_t len)
         rc = touch(v, path, len, ACCESS_REMOVED | ACCESS_EVENT);
     if (rc)
         return rc;
-    gone = edit_remove(view_root(v), view_account(v, &direct), path, len, store_next_gen(v->store));
+    gen = store_next_gen(v->store);
+    gone = edit_remove(view_root(v), view_account(v, &direct), path, len, gen);
     settle(v, &direct);
-    if (!v->txn) {
-        journal_remove(v->store->journal, path, len);
+    journal_remove(v->store->journal, v->txn, path, len, gen);
+    if (!v->txn)
         watch_fire_removed(v->store, path, len, gone, parent_perms(v, path, len));
-    }
     node_unref(gone);
     return 0;
 }
@@ -246,6 +248,7 @@ int store_set_perms(struct view *v, const char *path, size_t len, struct xsw_per
     struct account direct = {0};
     struct store *s = v->store;
     struct perms *old;
+    struct node *node;
     struct place at;
     int rc = view_get(v, path, len, XSW_PERM_WRITE | PERM_OWNER, ACCESS_READ, &at);
 
@@ -263,12 +266,10 @@ int store_set_perms(struct view *v, const char *path, size_t len, struct xsw_per
     edit_set_perms(view_root(v), view_account(v, &direct), path, len, perms_new(p, n, s->gen),
                    store_next_gen(s));
     settle(v, &direct);
-    if (!v->txn) {
-        struct node *node = tree_lookup(s->root, path, len);
-
-        journal_node(s->journal, path, len, node);
+    node = tree_lookup(*view_root(v), path, len);
+    journal_node(s->journal, v->txn, path, len, node);
+    if (!v->txn)
         watch_fire(s, path, len, old, node->perms, parent_perms(v, path, len), false);
-    }
     perms_unref(old);
     return 0;
 }
@@ -308,7 +309,8 @@ static void remove_owned_below(struct store *s, uint16_t domid, const char *path
     free(o.paths);
 }
 
-/* The list keeps its stamp: with a new one, domains born since would gain what was given to their predecessors. */
+/* The list keeps its stamp: with a new one, domains born since would gain what was given to their
+ * predecessors. */
 static void root_to_dom0(struct store *s)
 {
     struct account account = {0};
@@ -318,7 +320,7 @@ static void root_to_dom0(struct store *s)
     edit_set_perms(&s->root, &account, "/", 1, now, store_next_gen(s));
     account_apply(s, &account);
     account_free(&account);
-    journal_node(s->journal, "/", 1, s->root);
+    journal_node(s->journal, NULL, "/", 1, s->root);
     watch_fire(s, "/", 1, old, s->root->perms, s->root->perms, false);
     perms_unref(old);
 }

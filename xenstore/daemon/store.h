@@ -10,9 +10,9 @@
 #ifndef XSD_STORE_H
 #define XSD_STORE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "domain.h"
 #include "node.h"
@@ -39,8 +39,10 @@ struct store {
     struct conn *conns;
     struct conn *dirty; /* connections with something to send or to do, see conn.h */
     struct platform *platform;
-    struct journal *journal; /* NULL: nothing survives */
-    FILE *log;               /* where requests are traced; NULL: nowhere */
+    struct journal *journal;    /* NULL: nothing survives */
+    int trace;                  /* descriptor to which requests are traced; 0: none */
+    char update_file[PATH_MAX]; /* named for a live update */
+    char update[PATH_MAX];      /* not "": stop serving, and go on as this program */
 };
 
 /** Who looks, and at which version of the tree. */

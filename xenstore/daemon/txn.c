@@ -12,22 +12,15 @@
 #include "watch.h"
 #include "xswire/path.h"
 
-struct txn *txn_new(struct store *s, uint32_t id)
+struct txn *txn_new(struct conn *c, uint32_t id)
 {
     struct txn *t = xzalloc(sizeof(*t));
 
+    t->conn = c;
     t->id = id;
-    t->base = node_ref(s->root);
-    t->root = node_ref(s->root);
-    return t;
-}
-
-struct txn *txn_new_lost(uint32_t id)
-{
-    struct txn *t = xzalloc(sizeof(*t));
-
-    t->id = id;
-    t->lost = true;
+    t->began = c->store->gen;
+    t->base = node_ref(c->store->root);
+    t->root = node_ref(c->store->root);
     return t;
 }
 
@@ -76,12 +69,15 @@ int txn_touch(struct txn *t, const char *path, size_t len, unsigned int flags, u
         struct access *a = &t->access[i - 1];
 
         if (a->hash == hash && a->len == len && !memcmp(a->path, path, len)) {
+            if (flags & ~a->flags)
+                journal_access(t->conn->store->journal, t, path, len, flags);
             a->flags |= flags;
             return 0;
         }
     }
     if (max && t->n >= max) {
         t->failed = true;
+        journal_txn_failed(t->conn->store->journal, t);
         return ENOSPC;
     }
     if (t->n == t->cap) {
@@ -90,6 +86,7 @@ int txn_touch(struct txn *t, const char *path, size_t len, unsigned int flags, u
     }
     t->access[t->n++] = (struct access){xmemdup0(path, len), (uint32_t)len, hash, flags};
     t->index[at & (t->index_size - 1)] = t->n;
+    journal_access(t->conn->store->journal, t, path, len, flags);
     return 0;
 }
 
@@ -116,9 +113,9 @@ static bool conflicts(const struct store *s, const struct txn *t)
     return false;
 }
 
-static int over_quota(struct store *s, const struct conn *conn, const struct txn *t)
+static int over_quota(struct store *s, const struct txn *t)
 {
-    if (who_is_privileged(&conn->who))
+    if (who_is_privileged(&t->conn->who))
         return 0;
     for (unsigned int i = 0; i < t->account.n; i++) {
         const struct account_line *line = &t->account.line[i];
@@ -172,7 +169,8 @@ static void keep(struct store *s, const struct txn *t)
     for (uint32_t i = 0; i < t->n; i++)
         if ((t->access[i].flags & ACCESS_REMOVED) &&
             tree_lookup(t->base, t->access[i].path, t->access[i].len))
-            journal_remove(s->journal, t->access[i].path, t->access[i].len);
+            journal_remove(s->journal, NULL, t->access[i].path, t->access[i].len,
+                           store_next_gen(s));
     for (uint32_t i = 0; i < t->n; i++) {
         const struct access *a = &t->access[i];
         struct node *node = NULL;
@@ -180,7 +178,7 @@ static void keep(struct store *s, const struct txn *t)
         if (a->flags & ACCESS_WROTE)
             node = tree_lookup(s->root, a->path, a->len);
         if (node)
-            journal_node(s->journal, a->path, a->len, node);
+            journal_node(s->journal, NULL, a->path, a->len, node);
     }
 }
 
@@ -204,17 +202,16 @@ static void tell(struct store *s, const struct txn *t)
     }
 }
 
-int txn_commit(struct store *s, struct conn *conn, struct txn *t)
+int txn_commit(struct txn *t)
 {
+    struct store *s = t->conn->store;
     int rc;
 
-    if (t->lost)
-        return EAGAIN;
     if (t->failed)
         return ENOMEM;
     if (!t->wrote)
         return 0;
-    rc = over_quota(s, conn, t);
+    rc = over_quota(s, t);
     if (rc)
         return rc;
     if (s->root == t->base) {
@@ -225,6 +222,8 @@ int txn_commit(struct store *s, struct conn *conn, struct txn *t)
     } else {
         merge(s, t);
     }
+    for (unsigned int i = 0; i < t->account.n; i++)
+        domain_get(s, t->account.line[i].domid); /* released meanwhile: known again */
     account_apply(s, &t->account);
     keep(s, t);
     tell(s, t);

@@ -39,7 +39,9 @@ struct access {
 
 struct txn {
     struct txn *next; /* of the same connection */
+    struct conn *conn;
     uint32_t id;
+    uint64_t began;    /* the store's generation then */
     struct node *base; /* the tree as it was */
     struct node *root; /* the tree as the transaction sees it */
     struct account account;
@@ -49,15 +51,11 @@ struct txn {
     uint32_t index_size;
     bool wrote;
     bool created; /* the quota of nodes is to be checked at the end */
-    bool lost;    /* see txn_new_lost() */
     bool failed;  /* went over a quota: cannot commit */
 };
 
-struct txn *txn_new(struct store *s, uint32_t id);
+struct txn *txn_new(struct conn *c, uint32_t id);
 void txn_free(struct txn *t);
-
-/** One that a predecessor had open: it can only end with EAGAIN. Its trees are set later. */
-struct txn *txn_new_lost(uint32_t id);
 
 /**
  * Note an access. @param max  most paths that may be touched (0: no limit)
@@ -66,6 +64,6 @@ struct txn *txn_new_lost(uint32_t id);
 int txn_touch(struct txn *t, const char *path, size_t len, unsigned int flags, uint32_t max);
 
 /** Commit (does not free t). @return 0, EAGAIN (conflict), ENOSPC or ENOMEM (quota). */
-int txn_commit(struct store *s, struct conn *conn, struct txn *t);
+int txn_commit(struct txn *t);
 
 #endif

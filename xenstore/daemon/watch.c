@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "conn.h"
+#include "journal.h"
 #include "kids.h"
 #include "watch.h"
 #include "windex.h"
@@ -137,6 +138,7 @@ static void deliver(struct watch *w, const char *path, size_t len)
     if (!conn_event_room(c, size)) {
         w->overdue = true;
         c->overdue++;
+        journal_unlogged(c->store->journal, c);
         return;
     }
     memcpy(payload, path, len);

@@ -28,7 +28,9 @@
 #include "conn.h"
 #include "loop.h"
 #include "ring.h"
+#include "say.h"
 #include "store.h"
+#include "streams.h"
 #include "watch.h"
 #include "xen.h"
 
@@ -171,10 +173,10 @@ static int xen_connect(struct platform *p, struct domain *d)
     }
     if (!c)
         c = conn_new(x->store, NULL, NULL, d);
-    rc = bind_port(x, r, d, c);
+    rc = c ? bind_port(x, r, d, c) : ENOSPC;
     if (rc) {
         r->unmap(r);
-        if (!taken_over)
+        if (c && !taken_over)
             conn_free(c);
         return rc;
     }
@@ -233,10 +235,11 @@ static void events_ready(struct source *src, uint32_t events)
 
     if (n < (ssize_t)sizeof(ports[0]))
         return;
+    io_count((size_t)n, (size_t)n); /* written in a moment */
     n /= (ssize_t)sizeof(ports[0]);
     /* First unmask, then look: what comes while we look raises the port again. */
     if (write(src->fd, ports, (size_t)n * sizeof(ports[0])) < 0)
-        fprintf(stderr, "xenstored: cannot unmask event channels: %s\n", strerror(errno));
+        say("cannot unmask event channels: %s", strerror(errno));
     for (ssize_t i = 0; i < n; i++) {
         if (ports[i] == x->virq_port)
             check_domains(x);
@@ -295,13 +298,12 @@ int xen_start(struct platform *platform)
     unsigned int domid = 0;
 
     for (struct domain *d; (d = domain_from(x->store, domid)); domid++) {
-        domid = d->domid; /* it may be gone in a moment */
-        if (!d->introduced)
+        domid = d->domid;                          /* it may be gone in a moment */
+        if (!d->introduced || (!d->conn && domid)) /* cut off before: stays so until it dies */
             continue;
         rc = xen_connect(platform, d);
         if (rc)
-            fprintf(stderr, "xenstored: domain %u cannot be taken over: %s\n", d->domid,
-                    strerror(rc));
+            say("domain %u cannot be taken over: %s", d->domid, strerror(rc));
         if (rc && d->domid)
             domain_remove(x->store, d);
     }

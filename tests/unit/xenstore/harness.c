@@ -79,6 +79,17 @@ struct client *client_new(struct store *s, uint16_t domid)
     return c;
 }
 
+struct client *client_adopt(struct conn *conn)
+{
+    struct client *c = calloc(1, sizeof(*c));
+
+    c->drain = true;
+    c->conn = conn;
+    conn->transport = &peer_transport;
+    conn->peer = c;
+    return c;
+}
+
 void client_free(struct client *c)
 {
     if (!c->closed)

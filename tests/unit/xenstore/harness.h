@@ -34,6 +34,9 @@ void world_end(struct store *s);
 struct client *client_new(struct store *s, uint16_t domid);
 void client_free(struct client *c);
 
+/** A client for a connection that was read from a journal. */
+struct client *client_adopt(struct conn *conn);
+
 /** Hand bytes to the daemon as they are. */
 void client_send(struct client *c, const void *bytes, size_t len);
 

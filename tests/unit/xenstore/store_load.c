@@ -2,12 +2,14 @@
 /*
  * store_load.c: clients that keep a daemon busy and believe nothing that they did not check.
  *
- * usage: store-load THREADS ROUNDS [ONE-SHARED-HANDLE]
+ * usage: store-load THREADS ROUNDS [shared] [exact]
  * Each thread writes rising numbers to a node of its own and reads each back, and raises a
  * counter in transactions that also touch its siblings' parent. A watcher must have seen every
- * thread's last number in the end. Written for <xenstore.h>: it runs with libmullionstore and with
- * Debian's libxenstore; only with ours may the daemon be killed meanwhile.
- * Prints what it did; exit status 1: something acknowledged was lost.
+ * thread's last number in the end. ROUNDS 0: until standard input ends. shared: one handle for all.
+ * exact: each counter was raised as often as that was acknowledged, not more often either (a client
+ * that has to connect again repeats a commit whose answer it missed). Written for <xenstore.h>: it
+ * runs with libmullionstore and with Debian's libxenstore; daemons may be killed meanwhile, with
+ * ours keepers too. Prints what it did; exit status 1: something acknowledged was lost.
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,9 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <xenstore.h>
 
 static int threads, rounds;
+static bool exact;
+static volatile bool stop;
+static int *last; /* what each thread wrote last */
 static struct xs_handle *shared;
 static atomic_int wrong;
 static atomic_long operations, conflicts;
@@ -87,9 +93,10 @@ static void *client(void *arg)
 
     snprintf(path, sizeof(path), "/load/node/%d", id);
     snprintf(counter, sizeof(counter), "/load/counter/%d", id);
-    for (int i = 1; h && i <= rounds; i++) {
+    for (int i = 1; h && (rounds ? i <= rounds : !stop); i++) {
         if (!write_number(h, XBT_NULL, path, i))
             complain(id, "write");
+        last[id] = i;
         if (read_number(h, XBT_NULL, path) != i)
             complain(id, "read back");
         if (i % 8 == 0) {
@@ -101,8 +108,12 @@ static void *client(void *arg)
     }
     if (!h)
         complain(id, "open");
-    else if (raised && read_number(h, XBT_NULL, counter) < raised) /* more: a reply was lost */
-        complain(id, "counter");
+    else if (raised) {
+        long found = read_number(h, XBT_NULL, counter);
+
+        if (found < raised || (exact && found != raised))
+            complain(id, "counter");
+    }
     if (!shared)
         xs_close(h);
     return NULL;
@@ -126,7 +137,7 @@ static bool see_all(struct xs_handle *h)
             continue;
         }
         if (sscanf(event[XS_WATCH_PATH], "/load/node/%d", &id) == 1 && !seen[id] &&
-            read_number(h, XBT_NULL, event[XS_WATCH_PATH]) == rounds) {
+            read_number(h, XBT_NULL, event[XS_WATCH_PATH]) == last[id]) {
             seen[id] = true;
             missing--;
         } else if (!strcmp(event[XS_WATCH_PATH], "/load")) { /* "look at all of it" */
@@ -134,7 +145,7 @@ static bool see_all(struct xs_handle *h)
                 char path[64];
 
                 snprintf(path, sizeof(path), "/load/node/%d", id);
-                if (!seen[id] && read_number(h, XBT_NULL, path) == rounds) {
+                if (!seen[id] && read_number(h, XBT_NULL, path) == last[id]) {
                     seen[id] = true;
                     missing--;
                 }
@@ -159,7 +170,12 @@ int main(int argc, char **argv)
     }
     threads = atoi(argv[1]);
     rounds = atoi(argv[2]);
-    shared = argc > 3 ? xs_open(0) : NULL;
+    for (int i = 3; i < argc; i++) {
+        exact |= !strcmp(argv[i], "exact");
+        if (!strcmp(argv[i], "shared"))
+            shared = xs_open(0);
+    }
+    last = calloc((size_t)threads, sizeof(*last));
     thread = calloc((size_t)threads, sizeof(*thread));
     xs_rm(watcher, XBT_NULL, "/load");
     if (!xs_watch(watcher, "/load", "token"))
@@ -167,10 +183,12 @@ int main(int argc, char **argv)
     clock_gettime(CLOCK_MONOTONIC, &a);
     for (int i = 0; i < threads; i++)
         pthread_create(&thread[i], NULL, client, (void *)(intptr_t)i);
-    if (!see_all(watcher))
-        complain(-1, "an event was lost");
+    for (char c; !rounds && !stop;)
+        stop = read(0, &c, 1) <= 0;
     for (int i = 0; i < threads; i++)
         pthread_join(thread[i], NULL);
+    if (!see_all(watcher))
+        complain(-1, "an event was lost");
     clock_gettime(CLOCK_MONOTONIC, &b);
     seconds = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
     printf("%ld requests in %.2f s (%.0f/s), %ld commits repeated, %d wrong\n", operations, seconds,
@@ -178,5 +196,6 @@ int main(int argc, char **argv)
     xs_close(watcher);
     xs_close(shared);
     free(thread);
+    free(last);
     return wrong != 0;
 }

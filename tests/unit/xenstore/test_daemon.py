@@ -9,61 +9,21 @@ place of theirs; without them those tests are skipped, and said so.
 import os
 import random
 import shutil
-import signal
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
+import daemon
+
 DAEMON, LOAD, LOAD_DEBIAN, CLI, LIBRARY = (os.path.abspath(path) for path in sys.argv[1:6])
-ROOM = "/dev/shm" if os.path.isdir("/dev/shm") else None
-
-
-class Daemon:
-    """A mullion-xenstored of our own, on a socket nobody else uses."""
-
-    def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix="xs-test-", dir=ROOM)
-        self.environment = dict(os.environ, XENSTORED_PATH=f"{self.dir}/socket", XENSTORED_RUNDIR=self.dir)
-        self.log = open(f"{self.dir}/daemon.log", "ab")
-        self.start()
-
-    def start(self):
-        ours, its = os.pipe()
-        self.process = subprocess.Popen([DAEMON, "--no-domains", "--socket-dir", self.dir, "--ready-fd", str(its)],
-                                        pass_fds=[its], stderr=self.log)
-        os.close(its)
-        assert os.read(ours, 1) == b"\n", "the daemon did not get ready: " + self.messages()
-        os.close(ours)
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def messages(self):
-        with open(f"{self.dir}/daemon.log", encoding="utf-8") as log:
-            return log.read()
-
-    def run(self, *command, preload=False, check=True):
-        environment = dict(self.environment, **({"LD_PRELOAD": LIBRARY} if preload else {}))
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
-        if check and done.returncode:
-            raise AssertionError(f"{command}: {done.returncode}: {done.stderr}")
-        return done.stdout if check else done.returncode
-
-    def end(self):
-        self.process.terminate()
-        self.process.wait()
-        self.log.close()
-        shutil.rmtree(self.dir)
 
 
 class Case(unittest.TestCase):
     def setUp(self):
-        self.daemon = Daemon()
+        self.daemon = daemon.Daemon(DAEMON)
         self.run_ = self.daemon.run
 
     def tearDown(self):
@@ -75,7 +35,7 @@ class Case(unittest.TestCase):
 class Tools(Case):
     def commands(self, prefix, preload):
         """What any xenstore command line can do; prefix(name) is the program's words."""
-        run = lambda name, *args, check=True: self.run_(*prefix(name), *args, preload=preload, check=check)
+        run = lambda name, *args, check=True: self.run_(*prefix(name), *args, check=check, **({"LD_PRELOAD": LIBRARY} if preload else {}))
         run("write", "/a/b", "hello world", "/a/c", "")
         self.assertEqual(run("read", "/a/b"), "hello world\n")
         self.assertEqual(sorted(run("list", "/a").split()), ["b", "c"])
@@ -139,13 +99,14 @@ class Load(Case):
         self.assertTrue(os.path.exists(LOAD_DEBIAN), "not built")
         self.run_(LOAD_DEBIAN, "8", "300")
 
-    def test_killed_under_load(self):
+    def test_killed_with_its_keeper(self):
+        """Then clients have to connect again: our library does."""
         load = subprocess.Popen([LOAD, "8", "3000"], env=self.daemon.environment, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, text=True)
         kills, slowest = 0, 0.0
         while load.poll() is None:
             time.sleep(random.uniform(0.001, 0.05))  # any instant will do
-            self.daemon.kill()
+            self.daemon.kill_all()
             began = time.monotonic()
             self.daemon.start()
             slowest = max(slowest, time.monotonic() - began)

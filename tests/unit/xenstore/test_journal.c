@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_journal.c: a store and the one that its successor reads from the journal are the same; and
- * a domain on a ring does not notice that its daemon is killed, again and again, at any point:
- * every request is answered once, every commit counts once, every event arrives.
+ * test_journal.c: a store and the one that its successor reads from the journal are the same, with
+ * its open transactions; and a domain on a ring does not notice that its daemon is killed, again
+ * and again, at any point: every request is answered once, every commit counts once and the first
+ * time, every event arrives.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -21,6 +22,7 @@
 #include "kids.h"
 #include "ring.h"
 #include "suites.h"
+#include "txn.h"
 
 static char dir[64];
 
@@ -79,7 +81,7 @@ static void same_state(void)
 
     begin_dir();
     store_init(&one);
-    CU_ASSERT_EQUAL_FATAL(journal_open(&one, dir, &found), 0);
+    CU_ASSERT_EQUAL_FATAL(journal_open(&one, dir, NULL, &found), 0);
     CU_ASSERT(!found);
     c = client_new(&one, 0);
     do_ask(c, XS_RM, 0, "/tool|");
@@ -108,7 +110,7 @@ static void same_state(void)
     do_ask(c, XS_CONTROL, 0, "quota|set|watches|99|5|");
 
     store_init(&two); /* the first is not closed: it was killed */
-    CU_ASSERT_EQUAL_FATAL(journal_open(&two, dir, &found), 0);
+    CU_ASSERT_EQUAL_FATAL(journal_open(&two, dir, NULL, &found), 0);
     CU_ASSERT(found);
     CU_ASSERT(same_tree(one.root, two.root));
     CU_ASSERT(two.gen >= one.gen);
@@ -132,6 +134,131 @@ static void same_state(void)
     end_dir();
 }
 
+static void write_much(struct client *c, int n)
+{
+    for (int i = 0; i < n; i++)
+        do_ask(c, XS_WRITE, 0, "/much/%d|%0200d", i % 50, i);
+}
+
+/*
+ * Transactions open at a kill: each sees its own tree, conflicts with what came after its start and
+ * with nothing else, and brings over what it did, whether the log was written anew meanwhile or
+ * not.
+ */
+static void open_transactions(void)
+{
+    for (int anew = 0; anew < 2; anew++) {
+        struct store one, two;
+        struct client *a, *b, *c;
+        struct message m;
+        uint32_t t[6];
+        size_t before;
+        bool found;
+
+        begin_dir();
+        store_init(&one);
+        CU_ASSERT_EQUAL_FATAL(journal_open(&one, dir, NULL, &found), 0);
+        a = client_new(&one, 0);
+        b = client_new(&one, 0);
+        do_ask(a, XS_WRITE, 0, "/x|0");
+        do_ask(a, XS_WRITE, 0, "/dir/one|1");
+        do_ask(a, XS_WRITE, 0, "/gone/soon|1");
+        for (int i = 0; i < 6; i++) {
+            t[i] = txn_start(a);
+            do_ask(b, XS_WRITE, 0, "/between/%d|%d", i, i);
+        }
+        CU_ASSERT(reads(a, t[0], "/x", "0")); /* will conflict: x changes */
+        CU_ASSERT_EQUAL(do_ask(a, XS_WRITE, t[0], "/y|0"), 0);
+        CU_ASSERT_EQUAL(do_ask(a, XS_WRITE, t[1], "/dir/two/deep|2"), 0); /* will merge */
+        CU_ASSERT_EQUAL(do_ask(a, XS_SET_PERMS, t[1], "/dir/one|n3|r4|"), 0);
+        CU_ASSERT_EQUAL(do_ask(a, XS_RM, t[2], "/gone|"), 0); /* will merge: a removal */
+        CU_ASSERT_EQUAL(do_ask(a, XS_WRITE, t[2], "/gone/again|3"), 0);
+        CU_ASSERT_EQUAL(do_ask(a, XS_DIRECTORY, t[3], "/between|"), 0); /* will conflict: a child */
+        CU_ASSERT_EQUAL(do_ask(a, XS_WRITE, t[3], "/z|0"), 0);
+        CU_ASSERT_EQUAL(do_ask(a, XS_WRITE, t[4], "/dropped|4"), 0); /* will be aborted */
+        do_ask(b, XS_WRITE, 0, "/x|1");
+        do_ask(b, XS_WRITE, 0, "/between/more|1");
+        for (before = 0; anew && journal_size(one.journal) >= before;) {
+            before = journal_size(one.journal);
+            write_much(b, 1000);
+            CU_ASSERT_FATAL(before < 100 << 20); /* it never is */
+        }
+
+        store_init(&two); /* the first was killed */
+        CU_ASSERT_EQUAL_FATAL(journal_open(&two, dir, NULL, &found), 0);
+        c = client_adopt(journal_conn_find(two.journal, a->conn->id));
+        CU_ASSERT_EQUAL_FATAL(c->conn->txn_count, 6);
+        CU_ASSERT(same_tree(one.root, two.root));
+        for (struct txn *x = a->conn->txns; x; x = x->next) {
+            struct txn *y = conn_find_txn(c->conn, x->id);
+
+            CU_ASSERT_FATAL(y != NULL);
+            CU_ASSERT(same_tree(x->base, y->base));
+            CU_ASSERT(same_tree(x->root, y->root));
+            CU_ASSERT_EQUAL(x->n, y->n);
+        }
+        CU_ASSERT(reads(c, t[1], "/dir/two/deep", "2"));
+        CU_ASSERT(reads(c, t[5], "/x", "0"));
+        CU_ASSERT_EQUAL(do_ask(c, XS_READ, t[0], "/between/0|"), ENOENT);
+        CU_ASSERT_EQUAL(do_ask(c, XS_TRANSACTION_END, t[0], "T|"), EAGAIN);
+        CU_ASSERT_EQUAL(do_ask(c, XS_TRANSACTION_END, t[1], "T|"), 0);
+        CU_ASSERT_EQUAL(do_ask(c, XS_TRANSACTION_END, t[2], "T|"), 0);
+        CU_ASSERT_EQUAL(do_ask(c, XS_TRANSACTION_END, t[3], "T|"), EAGAIN);
+        CU_ASSERT_EQUAL(do_ask(c, XS_TRANSACTION_END, t[4], "F|"), 0);
+        CU_ASSERT_EQUAL(do_ask(c, XS_TRANSACTION_END, t[5], "T|"), 0);
+        CU_ASSERT(reads(c, 0, "/dir/two/deep", "2"));
+        CU_ASSERT(reads(c, 0, "/gone/again", "3"));
+        CU_ASSERT_EQUAL(do_ask(c, XS_READ, 0, "/gone/soon|"), ENOENT);
+        CU_ASSERT_EQUAL(do_ask(c, XS_READ, 0, "/dropped|"), ENOENT);
+        CU_ASSERT_EQUAL(domain_known(&two, 3)->nodes, 1);
+        CU_ASSERT_EQUAL(ask(c, XS_CONTROL, 0, &m, "check|"), 0);
+        CU_ASSERT_STRING_EQUAL(m.body, "OK");
+        client_free(c);
+        client_free(a);
+        client_free(b);
+        world_end_kept(&two);
+        world_end_kept(&one);
+        end_dir();
+    }
+}
+
+/* A watch whose event found no room is looked after by the successor. */
+static void marked_watch(void)
+{
+    struct store one, two;
+    struct client *a, *b, *c;
+    bool found;
+    int seen = 0;
+
+    begin_dir();
+    store_init(&one);
+    CU_ASSERT_EQUAL_FATAL(journal_open(&one, dir, NULL, &found), 0);
+    a = client_new(&one, 0);
+    b = client_new(&one, 0);
+    do_ask(a, XS_WATCH, 0, "/many|t|");
+    do_ask(a, XS_WATCH, 0, "/last|u|");
+    a->drain = false;
+    for (int i = 0; i < 3000; i++)
+        do_ask(b, XS_WRITE, 0, "/many/a-name-of-some-length-%d|1", i);
+    CU_ASSERT_EQUAL(a->conn->overdue, 1);
+    do_ask(b, XS_WRITE, 0, "/last|1");
+    CU_ASSERT_EQUAL(a->conn->overdue, 2);
+    store_init(&two);
+    CU_ASSERT_EQUAL_FATAL(journal_open(&two, dir, NULL, &found), 0);
+    c = client_adopt(journal_conn_find(two.journal, a->conn->id));
+    conn_touch(c->conn);
+    conn_flush_all(&two);
+    for (const char *e; (e = event(c));)
+        seen |= strcmp(e, "/many t") == 0 ? 1 : strcmp(e, "/last u") == 0 ? 2 : 0;
+    CU_ASSERT_EQUAL(seen, 3);
+    client_free(c);
+    client_free(a);
+    client_free(b);
+    world_end_kept(&two);
+    world_end_kept(&one);
+    end_dir();
+}
+
 /* A log that is cut or damaged anywhere is refused or read, never more. */
 static void damaged(void)
 {
@@ -146,7 +273,7 @@ static void damaged(void)
 
     begin_dir();
     store_init(&one);
-    CU_ASSERT_EQUAL_FATAL(journal_open(&one, dir, &found), 0);
+    CU_ASSERT_EQUAL_FATAL(journal_open(&one, dir, NULL, &found), 0);
     c = client_new(&one, 0);
     for (int i = 0; i < 20; i++)
         do_ask(c, XS_WRITE, 0, "/local/domain/%d/x|%d", i, i);
@@ -175,7 +302,7 @@ static void damaged(void)
         fwrite(log, 1, (size_t)len, f);
         fclose(f);
         store_init(&one);
-        refused += journal_open(&one, dir, &found) != 0;
+        refused += journal_open(&one, dir, NULL, &found) != 0;
         world_end_kept(&one);
         log[at] = was;
     }
@@ -211,7 +338,7 @@ static void daemon_main(void)
     bool found;
 
     store_init(&s);
-    if (journal_open(&s, dir, &found))
+    if (journal_open(&s, dir, NULL, &found))
         _exit(1);
     ring = (struct ring){.page = page, .notify = kick_guest, .unmap = unmap_nothing};
     d = domain_get(&s, 1);
@@ -251,7 +378,8 @@ static void start_daemon(void)
 }
 
 /*
- * Each life is a random time; after one without any answer the next may be longer: so the guest gets on, however slow the machine is.
+ * Each life is a random time; after one without any answer the next may be longer: so the guest
+ * gets on, however slow the machine is.
  */
 static void *killer(void *arg)
 {
@@ -402,6 +530,7 @@ static void killed_daemon(void)
     CU_ASSERT_EQUAL(events, writes + 1);
     CU_ASSERT_EQUAL(strays, 0);
     CU_ASSERT_EQUAL(bad_ends, 0);
+    CU_ASSERT_EQUAL(retries, 0);
     CU_ASSERT(kills > 20);
     printf(" (%d kills, %d transactions repeated)", kills, retries);
     kill(child, SIGKILL);
@@ -414,6 +543,8 @@ static void killed_daemon(void)
 
 CU_TestInfo journal_tests[] = {
     {"a successor reads the same state", same_state},
+    {"open transactions", open_transactions},
+    {"a marked watch", marked_watch},
     {"damaged logs", damaged},
     {"a ring across kill -9", killed_daemon},
     CU_TEST_INFO_NULL,
