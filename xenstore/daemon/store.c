@@ -65,6 +65,19 @@ static int touch(struct view *v, const char *path, size_t len, unsigned int flag
     return txn_touch(v->txn, path, len, flags, max);
 }
 
+/* What is said about a node that does not exist depends on the deepest that does, and on that being
+ * the deepest: on the absence of the first that misses. */
+static int touch_above(struct view *v, const char *path, size_t len, const struct place *at)
+{
+    size_t pos = at->above_len == 1 ? 0 : at->above_len;
+    const char *name;
+    int rc = touch(v, path, at->above_len, ACCESS_READ);
+
+    if (rc || at->missing == 1 || !xsw_path_step(path, len, &pos, &name))
+        return rc;
+    return touch(v, path, pos, ACCESS_READ);
+}
+
 int view_get(struct view *v, const char *path, size_t len, unsigned int want, unsigned int use,
              struct place *at)
 {
@@ -78,7 +91,7 @@ int view_get(struct view *v, const char *path, size_t len, unsigned int want, un
         return (perms_for(v->store, &v->who, at->node->perms) & want) == want ? 0 : EACCES;
     if (who_is_privileged(&v->who))
         return ENOENT;
-    rc = touch(v, path, at->above_len, ACCESS_READ);
+    rc = touch_above(v, path, len, at);
     if (rc)
         return rc;
     /* Who may not look (or write) above the node is not told that it does not exist. */
@@ -225,8 +238,10 @@ int store_rm(struct view *v, const char *path, size_t len)
     uint64_t gen;
     int rc = view_get(v, path, len, XSW_PERM_WRITE, ACCESS_READ | ACCESS_TREE, &at);
 
-    if (rc == ENOENT) /* nothing to remove is fine where the parent exists */
-        return at.missing == 1 ? touch(v, path, at.above_len, ACCESS_READ) : ENOENT;
+    if (rc == ENOENT) { /* nothing to remove is fine where the parent exists */
+        rc = touch_above(v, path, len, &at);
+        return rc || at.missing == 1 ? rc : ENOENT;
+    }
     if (!rc && len == 1)
         rc = EINVAL;
     if (!rc)

@@ -368,7 +368,8 @@ static void daemon_main(void)
 static pid_t child;
 static volatile bool stop_killing;
 static _Atomic unsigned answers; /* that the guest got */
-static int kills, bad_ends;
+static _Atomic int kills;
+static int bad_ends;
 
 static void start_daemon(void)
 {
@@ -509,7 +510,7 @@ static void killed_daemon(void)
     pthread_create(&thread, NULL, killer, NULL);
     memcpy(big, "w\0", 2);
     memset(big + 2, 'x', sizeof(big) - 2);
-    for (; done < ROUNDS; done++) {
+    for (; done < ROUNDS || (kills <= 20 && done < 100 * ROUNDS); done++) {
         if (!increment(&retries))
             break;
         if (done % 8)
@@ -523,9 +524,9 @@ static void killed_daemon(void)
     }
     stop_killing = true;
     pthread_join(thread, NULL);
-    CU_ASSERT_EQUAL(done, ROUNDS);
+    CU_ASSERT(done >= ROUNDS);
     CU_ASSERT(call(XS_READ, 0, "counter", 8, &m));
-    snprintf(number, sizeof(number), "%d", ROUNDS);
+    snprintf(number, sizeof(number), "%d", done);
     CU_ASSERT_STRING_EQUAL(m.body, number);
     CU_ASSERT_EQUAL(events, writes + 1);
     CU_ASSERT_EQUAL(strays, 0);
