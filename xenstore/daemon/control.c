@@ -249,8 +249,8 @@ static int control_live_update(struct store *s, struct xsw_str *arg, size_t n, s
     if (!s->journal) {
         add(out, "Not without a journal.");
     } else if (is(arg[0], "-a")) {
+        add(out, s->update_file[0] ? "OK" : "No live-update session active.");
         s->update_file[0] = 0;
-        add(out, "OK");
     } else if (is(arg[0], "-f") && n == 2) {
         add(out, "%s", update_file(s, arg[1]));
     } else if (is(arg[0], "-s") && s->update_file[0]) {
