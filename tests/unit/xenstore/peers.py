@@ -116,6 +116,12 @@ class Host:
             except ConnectionRefusedError:
                 time.sleep(0.01)
 
+    def pid(self):
+        """The daemon itself: with ours, the keeper's child."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="utf-8") as children:
+            found = children.read().split()
+        return int(found[0]) if found else self.process.pid
+
     def messages(self):
         with open(f"{self.dir}/log", encoding="utf-8") as log:
             return log.read()
