@@ -23,7 +23,7 @@ NAMES = {"ours": "mullion-xenstored", "c": "C xenstored 4.17", "ocaml": "oxensto
 
 
 def bench(host, *args):
-    done = subprocess.run([f"{BUILD}/tests/bench/store-bench", host.path, str(host.pid()), *map(str, args)], capture_output=True,
+    done = subprocess.run([f"{BUILD}/tests/unit/xenstore/store-bench", host.path, str(host.pid()), *map(str, args)], capture_output=True,
                           text=True, timeout=600, check=False)
     if done.returncode:
         raise SystemExit(f"{host.kind}: {args}: {done.stderr}{host.messages()[-500:]}")

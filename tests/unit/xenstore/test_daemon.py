@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The daemon as a process: its socket, Debian's tools, our library and command line, bad input, kill -9.
 
-usage: test_daemon.py DAEMON LOAD LOAD-WITH-LIBXENSTORE STORE-CLI LIBRARY
+usage: test_daemon.py DAEMON LOAD LOAD-WITH-LIBXENSTORE STORE-CLI LIBRARY BENCH
 Debian's xenstore-* programs (package xenstore-utils) are run as they are and with our library in
 place of theirs; without them those tests are skipped, and said so.
 """
@@ -18,7 +18,7 @@ import unittest
 
 import daemon
 
-DAEMON, LOAD, LOAD_DEBIAN, CLI, LIBRARY = (os.path.abspath(path) for path in sys.argv[1:6])
+DAEMON, LOAD, LOAD_DEBIAN, CLI, LIBRARY, BENCH = (os.path.abspath(path) for path in sys.argv[1:7])
 
 
 class Case(unittest.TestCase):
@@ -117,6 +117,65 @@ class Load(Case):
         self.assertGreater(kills, 10)
 
 
+class Growth(Case):
+    def bench(self, *args):
+        out = self.run_(BENCH, f"{self.daemon.path}", str(self.daemon.pid()), *args)
+        return [[float(word) for word in line.split()] for line in out.splitlines()]
+
+    def test_siblings(self):
+        """64 clients, each 1,000 transactions that read the parent and make or remove a node below it: nobody starves."""
+        (count, repeated, _), = self.bench("siblings", "64", "1000")
+        self.assertEqual(count, 64000)
+        self.assertLessEqual(repeated, count / 100)
+
+    def test_thousand_domains(self):
+        """A create costs the same after a thousand, but for the log that is written anew now and then."""
+        steps = self.bench("domains", "1000", "0")
+        cost, memory = sorted(step[2] for step in steps[1:]), [step[3] for step in steps]
+        self.assertLess(cost[len(cost) * 8 // 10], 2 * cost[0], "processor time of a create")
+        self.assertLess(max(memory), 48 * 1024, "KiB, with the log that is mapped")
+
+
+class Hostile(Case):
+    """Bounded memory against clients that use what they may (THREATS 35); quotas that bind guests: test_quota.c."""
+
+    def resident(self):
+        with open(f"/proc/{self.daemon.pid()}/statm", encoding="utf-8") as statm:
+            return int(statm.read().split()[1]) * 4
+
+    def test_watches_and_a_removed_tree(self):
+        """A thousand watches of one who never reads, on nodes that go at once, again and again."""
+        with self.daemon.connect() as deaf, self.daemon.connect() as busy:
+            for i in range(1000):
+                deaf.ask(daemon.WATCH, f"/w/{i}", f"token-{i}")
+            busy.ask(daemon.WATCH, "/w", "all")
+            deaf.events.clear()
+            before = self.resident()
+            for _ in range(30):
+                for i in range(0, 1000, 50):
+                    busy.send(b"".join(daemon.message(daemon.WRITE, f"/w/{k}", "x" * 100, end=False) for k in range(i, i + 50)))
+                    for _ in range(50):
+                        self.assertEqual(busy.reply()[0], daemon.WRITE)
+                busy.ask(daemon.RM, "/w")
+            self.assertLess(self.resident() - before, 16 * 1024)
+            deaf.ask(daemon.READ, "/tool")  # reads everything first
+            deaf.ask(daemon.READ, "/tool")
+            self.assertEqual({e.split(b"\0")[0] for e in deaf.events}, {b"/w/%d" % i for i in range(1000)})
+
+    def test_transactions_on_transactions(self):
+        """Ten transactions of a thousand nodes each, left open over writes of others, and dropped with their client."""
+        with self.daemon.connect() as client:
+            for number in range(10):
+                tx = int(client.ask(daemon.TRANSACTION_START, "").rstrip(b"\0"))
+                for first in range(0, 1000, 50):
+                    client.send(b"".join(daemon.message(daemon.WRITE, f"/t/{number}/{k}", "x" * 100, tx=tx, end=False)
+                                         for k in range(first, first + 50)))
+                    for _ in range(50):
+                        self.assertEqual(client.reply()[0], daemon.WRITE)
+            self.assertLess(self.resident(), 32 * 1024)
+        self.assertNotIn("t", self.run_(CLI, "list", "/").split())
+
+
 class BadInput(Case):
     def connect(self):
         client = socket.socket(socket.AF_UNIX)
@@ -157,7 +216,7 @@ class BadInput(Case):
                 while True:
                     client.sendall(message * 1000)
             self.run_(CLI, "write", "/still", "served")
-        with open(f"/proc/{self.daemon.process.pid}/statm", encoding="utf-8") as statm:
+        with open(f"/proc/{self.daemon.pid()}/statm", encoding="utf-8") as statm:
             self.assertLess(int(statm.read().split()[1]) * 4, 16 * 1024, "kilobytes resident")
 
     def test_second_daemon_refuses(self):
@@ -168,4 +227,4 @@ class BadInput(Case):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[6:]], verbosity=1)
+    unittest.main(argv=[sys.argv[0], *sys.argv[7:]], verbosity=1)
