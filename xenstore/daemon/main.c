@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -290,6 +291,17 @@ static int serve(struct keeper *k)
     return KEEPER_UPDATE;
 }
 
+/* As many clients as the administrator lets us have. */
+static void all_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
     int rc;
@@ -307,6 +319,7 @@ int main(int argc, char **argv)
         return 1;
     }
     signal(SIGPIPE, SIG_IGN);
+    all_descriptors();
     lock_fd = lock(opt.socket_dir);
     if (lock_fd < 0 || !write_pid(opt.pid_file))
         return 1;

@@ -31,6 +31,8 @@ struct listener {
     struct source source;
     struct loop *loop;
     struct store *store;
+    int spare; /* given up when there is no other descriptor: to tell a client that it is one too
+                  many */
 };
 
 static int result(ssize_t n)
@@ -109,6 +111,19 @@ static void attach(struct store *s, struct loop *l, int fd, struct conn *c)
     conn_touch(c);
 }
 
+/* Hang up on a client that there is no descriptor for. */
+static void turn_away(struct listener *ls)
+{
+    int fd;
+
+    say("cannot serve a client: there are too many open");
+    close(ls->spare);
+    fd = accept4(ls->source.fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    ls->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void listener_ready(struct source *src, uint32_t events)
 {
     struct listener *ls = (struct listener *)src;
@@ -116,6 +131,8 @@ static void listener_ready(struct source *src, uint32_t events)
 
     if (fd >= 0)
         attach(ls->store, ls->loop, fd, NULL);
+    else if (errno == EMFILE)
+        turn_away(ls);
     else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
         say("cannot accept a client: %s", strerror(errno));
 }
@@ -186,6 +203,7 @@ int socket_serve(struct store *s, struct loop *l, const char *dir, struct inheri
     ls->store = s;
     ls->loop = l;
     ls->source.ready = listener_ready;
+    ls->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     ls->source.fd = in->listener;
     if (in->listener < 0)
         rc = open_listener(dir, &ls->source.fd);

@@ -58,9 +58,44 @@ toolstack_killed() {
 	until_within 30 is web running
 }
 
+# The store's daemon: the child of its keeper, which is the same program.
+store_daemon() {
+	for dir in /proc/[0-9]*; do
+		parent=$(awk '/^PPid:/ { print $2 }' "$dir/status")
+		for pid in "${dir#/proc/}" "$parent"; do
+			[ "$(readlink "/proc/$pid/exe")" = /usr/sbin/mullion-xenstored ] || continue 2
+		done
+		echo "${dir#/proc/}"
+	done
+}
+# Its clients keep their connections: dom0's kernel and the guests on rings, and Debian's library on the socket, which could not
+# connect again. Then a live update, and a new guest.
+store_killed() {
+	xenstore-watch -n 5 /test/store >/tmp/watched &
+	watcher=$!
+	until_within 30 mullion-store control memreport
+	for i in 1 2 3; do
+		kill -9 "$(store_daemon)"
+		xenstore-write "/test/store/$i" "$i"
+		expect "what was written" "$(xenstore-read "/test/store/$i")" "$i"
+	done
+	expect "file named" "$(mullion-store control live-update -f /usr/sbin/mullion-xenstored)" OK
+	expect "updated" "$(mullion-store control live-update -s)" OK
+	xenstore-write /test/store/4 4
+	wait $watcher
+	expect "watched" "$(sort /tmp/watched | uniq | tr '\n' ' ')" "/test/store /test/store/1 /test/store/2 /test/store/3 /test/store/4 "
+	xenstore-rm /test
+	serves 10.77.0.10
+	mullion apply /tmp/victim.json
+	serving 10.77.0.12
+	remove victim
+	expect "accounts" "$(mullion-store control check)" OK
+}
+
 check "an undisturbed guest" starts
 check "a guest that panics is named and its memory is back" panic
 check "a crashed guest starts again" starts_again
 check "a guest that panics in its boot is named" no_root
 check "mulliond killed: the guest serves on and is known after" toolstack_killed
+check "the store killed, and updated: nobody notices" store_killed
 echo "@end"

@@ -8,6 +8,7 @@ place of theirs; without them those tests are skipped, and said so.
 """
 import os
 import random
+import resource
 import shutil
 import socket
 import struct
@@ -218,6 +219,25 @@ class BadInput(Case):
             self.run_(CLI, "write", "/still", "served")
         with open(f"/proc/{self.daemon.pid()}/statm", encoding="utf-8") as statm:
             self.assertLess(int(statm.read().split()[1]) * 4, 16 * 1024, "kilobytes resident")
+
+    def test_too_many_clients(self):
+        """Who comes when no descriptor is left is hung up on; those who are there are served, and so are others later."""
+        with self.daemon.connect() as first:
+            first.ask(daemon.READ, "/tool")
+            resource.prlimit(self.daemon.pid(), resource.RLIMIT_NOFILE, (40, 40))
+            many = [self.daemon.connect() for _ in range(60)]
+            away = 0
+            for client in many:
+                try:
+                    client.ask(daemon.READ, "/tool")
+                except OSError:
+                    away += 1
+            self.assertGreater(away, 10)
+            self.assertLess(away, 60)
+            first.ask(daemon.READ, "/tool")
+            for client in many:
+                client.close()
+        self.run_(CLI, "write", "/later", "served")
 
     def test_second_daemon_refuses(self):
         done = subprocess.run([DAEMON, "--no-domains", "--socket-dir", self.daemon.dir], capture_output=True, text=True,
