@@ -191,11 +191,11 @@ void conn_input(struct conn *c)
     if (c->broken || c->blocked)
         return;
     n = stream_in_free(c->stream, c->in_start, iov);
-    streams_take_off(streams, FLIGHT_IN, c->id, STREAM_IN_SIZE);
+    streams_take_off(streams, FLIGHT_IN, c->id, c->stream->in_end, STREAM_IN_SIZE);
     n = c->transport->read(c, iov, n);
     if (n > 0)
         c->stream->in_end += (uint32_t)n;
-    streams_landed(streams, n);
+    streams_landed(streams, FLIGHT_IN, n);
     if (n < 0)
         c->broken = true;
     if (n <= 0)
@@ -214,11 +214,11 @@ static void output(struct conn *c)
         return;
     if (n) {
         journal_commit(c->store->journal);
-        streams_take_off(streams, FLIGHT_OUT, c->id, STREAM_OUT_SIZE);
+        streams_take_off(streams, FLIGHT_OUT, c->id, c->stream->out_start, STREAM_OUT_SIZE);
         n = c->transport->write(c, iov, n);
         if (n > 0)
             c->stream->out_start += (uint32_t)n;
-        streams_landed(streams, n);
+        streams_landed(streams, FLIGHT_OUT, n);
     }
     if (n < 0) {
         c->broken = true;

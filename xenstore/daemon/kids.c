@@ -91,8 +91,10 @@ static uint32_t leaf_search(const struct kids *leaf, const char *name, size_t le
         uint32_t mid = (low + high) / 2;
         int c = compare(leaf->slot[mid], name, len);
 
-        if (c == 0)
+        if (c == 0) {
             *exact = true;
+            return mid;
+        }
         if (c < 0)
             low = mid + 1;
         else

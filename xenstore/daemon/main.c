@@ -41,22 +41,17 @@ struct options {
     int ready_fd; /* -1: nobody waits */
     bool no_journal;
     bool no_domains;
+    bool no_keeper;
 };
 
 static const struct option long_options[] = {
-    {"socket-dir", required_argument, NULL, 's'},
-    {"pid-file", required_argument, NULL, 'p'},
-    {"journal", required_argument, NULL, 'j'},
-    {"log", required_argument, NULL, 'l'},
-    {"no-domains", no_argument, NULL, 'n'},
-    {"foreground", no_argument, NULL, 'f'},
-    {"quota", required_argument, NULL, 'q'},
-    {"no-journal", no_argument, NULL, 'J'},
-    {"ready-fd", required_argument, NULL, 'r'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {"journal-version", no_argument, NULL, 'v'},
-    {NULL, 0, NULL, 0},
+    {"socket-dir", required_argument, NULL, 's'}, {"pid-file", required_argument, NULL, 'p'},
+    {"journal", required_argument, NULL, 'j'},    {"log", required_argument, NULL, 'l'},
+    {"no-domains", no_argument, NULL, 'n'},       {"foreground", no_argument, NULL, 'f'},
+    {"quota", required_argument, NULL, 'q'},      {"no-journal", no_argument, NULL, 'J'},
+    {"ready-fd", required_argument, NULL, 'r'},   {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},          {"journal-version", no_argument, NULL, 'v'},
+    {"no-keeper", no_argument, NULL, 'K'},        {NULL, 0, NULL, 0},
 };
 
 static void usage(FILE *to)
@@ -71,6 +66,7 @@ static void usage(FILE *to)
           "  --log FILE          append messages to FILE instead of standard error\n"
           "  --quota NAME=VALUE  a limit for every domain; `xenstore-control quota` lists them\n"
           "  --no-domains        no hypervisor: serve the socket only\n"
+          "  --no-keeper         one process (for debuggers): sockets do not outlive it\n"
           "  --foreground        stay in the foreground (always so)\n"
           "  --journal-version   print the version of the journal's format (for live updates)\n"
           "  --help, --version\n",
@@ -123,6 +119,9 @@ static int parse(int argc, char **argv, struct options *o, struct store *s)
             break;
         case 'n':
             o->no_domains = true;
+            break;
+        case 'K':
+            o->no_keeper = true;
             break;
         case 'J':
             o->no_journal = true;
@@ -323,7 +322,7 @@ int main(int argc, char **argv)
     lock_fd = lock(opt.socket_dir);
     if (lock_fd < 0 || !write_pid(opt.pid_file))
         return 1;
-    if (opt.no_journal)
+    if (opt.no_journal || opt.no_keeper)
         rc = serve(&(struct keeper){.io_fd = -1});
     else
         rc = keep(serve, argv);

@@ -146,35 +146,33 @@ void streams_count_from_here(struct streams *s, int io_fd)
     s->head->io_written = c.written;
 }
 
-void streams_take_off(struct streams *s, enum flight what, uint32_t id, size_t most)
+void streams_take_off(struct streams *s, enum flight what, uint32_t id, uint64_t from, size_t most)
 {
-    const struct stream *st;
+    struct head *h;
 
     if (!s)
         return;
-    st = streams_get(s, id);
-    s->head->id = id;
-    s->head->from = what == FLIGHT_IN ? st->in_end : st->out_start;
-    s->head->most = most;
+    h = s->head;
+    h->id = id;
+    h->from = from;
+    h->most = most;
     barrier();
-    s->head->what = what;
+    h->what = what;
     barrier();
 }
 
-void streams_landed(struct streams *s, ssize_t n)
+void streams_landed(struct streams *s, enum flight what, ssize_t n)
 {
-    enum flight what;
+    struct head *h;
 
     if (!s)
         return;
-    what = s->head->what;
+    h = s->head;
     barrier(); /* the stream's position was stored before */
-    s->head->what = FLIGHT_NONE;
+    h->what = FLIGHT_NONE;
     barrier();
-    if (n > 0 && what == FLIGHT_IN)
-        s->head->io_read += (uint64_t)n;
-    else if (n > 0)
-        s->head->io_written += (uint64_t)n;
+    if (n > 0)
+        *(what == FLIGHT_IN ? &h->io_read : &h->io_written) += (uint64_t)n;
 }
 
 void io_count(size_t read, size_t written)

@@ -56,11 +56,12 @@ int streams_land(struct streams *s, const struct io_counts *last);
 /** This process's counts from now on. io_fd: its /proc/self/io; -1: there is none. */
 void streams_count_from_here(struct streams *s, int io_fd);
 
-/** Note that stream `id` is about to be moved, at most `most` bytes. s may be NULL. */
-void streams_take_off(struct streams *s, enum flight what, uint32_t id, size_t most);
+/** Note that stream `id` is about to be moved from a position, at most `most` bytes. s may be NULL.
+ */
+void streams_take_off(struct streams *s, enum flight what, uint32_t id, uint64_t from, size_t most);
 
 /** The call moved n bytes (< 1: none) and the stream's position says so. s may be NULL. */
-void streams_landed(struct streams *s, ssize_t n);
+void streams_landed(struct streams *s, enum flight what, ssize_t n);
 
 /** So many bytes were read and written by somebody else in this process. */
 void io_count(size_t read, size_t written);
