@@ -61,11 +61,9 @@ toolstack_killed() {
 # The store's daemon: the child of its keeper, which is the same program.
 store_daemon() {
 	for dir in /proc/[0-9]*; do
+		[ "$dir/exe" -ef /usr/sbin/mullion-xenstored ] || continue
 		parent=$(awk '/^PPid:/ { print $2 }' "$dir/status")
-		for pid in "${dir#/proc/}" "$parent"; do
-			[ "$(readlink "/proc/$pid/exe")" = /usr/sbin/mullion-xenstored ] || continue 2
-		done
-		echo "${dir#/proc/}"
+		[ ! "/proc/$parent/exe" -ef /usr/sbin/mullion-xenstored ] || echo "${dir#/proc/}"
 	done
 }
 # Its clients keep their connections: dom0's kernel and the guests on rings, and Debian's library on the socket, which could not
