@@ -18,7 +18,7 @@
 
 /** Shared by the keeper and its daemon. */
 struct keeper {
-    struct io_counts last; /* what the former daemon had read and written when it died */
+    struct io_counts last; /* what the last daemon that served had read and written when it died */
     int io_fd;             /* the daemon's /proc/self/io, opened by it; -1: none */
     bool served;           /* the daemon became ready */
     unsigned int started;  /* how many daemons there were before this one */

@@ -101,15 +101,14 @@ int streams_land(struct streams *s, const struct io_counts *last)
     struct stream *st = h.what != FLIGHT_NONE && h.id < s->slots ? streams_get(s, h.id) : NULL;
     uint64_t moved = h.what == FLIGHT_IN ? last->read - h.io_read : last->written - h.io_written;
 
-    s->head->what = FLIGHT_NONE;
-    if (!st)
-        return -1;
-    if (!last->known || moved > h.most)
+    if (st && (!last->known || moved > h.most))
         return (int)h.id;
-    if (h.what == FLIGHT_IN)
+    if (st && h.what == FLIGHT_IN)
         st->in_end = h.from + moved;
-    else
+    else if (st)
         st->out_start = h.from + moved;
+    barrier(); /* whoever is killed here does it once more */
+    s->head->what = FLIGHT_NONE;
     return -1;
 }
 

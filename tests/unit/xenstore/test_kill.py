@@ -73,14 +73,20 @@ class Witness:
         assert self.watcher.event() == (f"/witness/{self.round}", "token")
 
 
-def strike(daemon, program):
-    """Kill the daemon, or let it hand over to `program`."""
+def strike(daemon, program, rng):
+    """Kill the daemon, sometimes its successors before they serve; or let it hand over to `program`. When it (last) began."""
     if not program:
+        for _ in range(rng.choice((0, 0, 0, 1, 4))):
+            daemon.kill()
+            time.sleep(rng.uniform(0, 0.06))
+        began = time.monotonic()
         daemon.kill()
-        return
+        return began
     with daemon.connect() as client:
         assert client.ask(CONTROL, "live-update", "-f", program) == b"OK\0"
+        began = time.monotonic()
         assert client.ask(CONTROL, "live-update", "-s") == b"OK\0"
+    return began
 
 
 def under_load(daemon, rng, rounds, program=None):
@@ -90,8 +96,7 @@ def under_load(daemon, rng, rounds, program=None):
     for _ in range(rounds):
         witness.before()
         time.sleep(rng.uniform(0, 0.02))
-        began = time.monotonic()
-        strike(daemon, program)
+        began = strike(daemon, program, rng)
         clock.ask(READ, "/tool")
         times.append(time.monotonic() - began)
         used.append(cpu(daemon.pid()))
