@@ -8,6 +8,7 @@ import mmap
 import os
 import select
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -122,6 +123,9 @@ class Host:
             found = children.read().split()
         return int(found[0]) if found else self.process.pid
 
+    def kill(self):
+        os.kill(self.pid(), signal.SIGKILL)
+
     def messages(self):
         with open(f"{self.dir}/log", encoding="utf-8") as log:
             return log.read()
@@ -141,15 +145,20 @@ class Host:
     def event(self, port):
         try:
             self.channel.send(struct.pack("<I", port))
-        except OSError:
-            pass  # the daemon was killed: its successor looks by itself
+        except OSError:  # the daemon was killed: its successor opens another
+            self.channel = self.listener.accept()[0]
+            self.channel.send(struct.pack("<I", port))
 
     def wait_kick(self, seconds=10):
         """Something was said by the daemon, or by its successor's beginning."""
         ready, _, _ = select.select([self.channel, self.listener], [], [], seconds)
-        if self.listener in ready:
-            self.channel = self.listener.accept()[0]
-        elif ready and not self.channel.recv(4096):
+        if ready and self.listener not in ready:
+            try:
+                if self.channel.recv(4096):
+                    return True
+            except ConnectionError:
+                pass
+        if ready:
             self.channel = self.listener.accept()[0]
         return bool(ready)
 

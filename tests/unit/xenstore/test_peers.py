@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The same requests to our daemon and to Debian's C xenstored: answers and events, by name; over the socket and from a domain.
+"""The same requests to our daemon and to Debian's C xenstored: answers and events, by name; over the socket and from a domain. Then
+domains on rings of ours, while it is killed.
 
 usage: test_peers.py DAEMON PRELOAD BUILD [--record]
 Every difference is in DIFFERENCES with its reason (docs/xenstore.md has them, too); one that is not there, or is no more, is a
@@ -118,6 +119,36 @@ def show(name, got, body):
     return text if len(text) < 200 else f"<{len(text)}>"
 
 
+def killed():
+    """Domains on their rings go on while our daemon, with its xen.c, is killed: in a transaction, with a watch, in mid-message."""
+    host = peers.Host("ours", PROGRAM, PRELOAD)
+    try:
+        dom0, guests = host.connect(), [host.domain(domid) for domid in (1, 2)]
+        for domid in (1, 2):
+            dom0.ask(d.MKDIR, f"/local/domain/{domid}")
+            dom0.ask(d.SET_PERMS, f"/local/domain/{domid}", f"n{domid}")
+        guests[0].ask(d.WATCH, "data", "token")
+        for life in range(20):
+            tx = int(guests[0].ask(d.TRANSACTION_START, "").rstrip(b"\0"))
+            guests[0].ask(d.WRITE, "data/a", str(life), tx=tx, end=False)
+            half = d.message(d.WRITE, "big", "x" * 1500 + str(life), end=False)
+            guests[1].send(half[:500 + life])
+            host.kill()
+            guests[1].send(half[500 + life:])
+            assert guests[1].reply() == (d.WRITE, b"OK\0")
+            guests[0].ask(d.WRITE, "data/b", str(life), tx=tx, end=False)
+            guests[0].ask(d.TRANSACTION_END, "T", tx=tx)
+            assert guests[0].ask(d.READ, "data/a") == str(life).encode() == guests[0].ask(d.READ, "data/b")
+            assert dom0.ask(d.READ, "/local/domain/2/big").endswith(b"x" + str(life).encode())
+            seen = set()
+            while not {("data/a", "token"), ("data/b", "token")} <= seen:
+                seen.add(guests[0].event())
+        assert dom0.ask(d.CONTROL, "check") == b"OK\0"
+        assert dom0.ask(d.IS_DOMAIN_INTRODUCED, "1") == b"T\0"
+    finally:
+        host.end()
+
+
 DIFFERENCES = {
     "dom0 MKDIR /a/m more": ("EINVAL", "ENOMEM", "a request has the strings that it has"),
     "dom0 SET_PERMS /a/b r70000": ("EINVAL", "ENOENT", "a domid has 16 bits"),
@@ -148,6 +179,7 @@ def main():
             wrong += 1
             print(f"{request}\n    ours:   {a}\n    theirs: {b}\n    wanted: {expected}")
     print(f"{len(theirs)} answers, {len(DIFFERENCES)} known differences, {wrong} wrong")
+    killed()
     if folder:
         host = peers.Host("ours", PROGRAM, PRELOAD)
         done = subprocess.run([f"{folder}/test-xenstore"], env=host.environment, capture_output=True, text=True, timeout=100, check=False)
