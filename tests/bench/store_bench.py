@@ -95,7 +95,7 @@ def draw(results):
     legend = []
     for number, kind in enumerate(results):
         legend += [f'<rect x="{14 + 190 * number}" y="34" width="11" height="11" fill="{COLOURS[kind]}"/>', text(30 + 190 * number, 44, NAMES[kind])]
-    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" width="780" height="{y}" font-family="sans-serif" font-size="12">',
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" width="830" height="{y}" font-family="sans-serif" font-size="12">',
                       '<rect width="100%" height="100%" fill="#fff"/>',
                       text(14, 22, "The store, beside Debian's two, on one host's socket", 'font-size="16" font-weight="bold"'), *legend, *body, "</svg>\n"])
 
@@ -116,4 +116,5 @@ def main():
               result["domains"][1], result["domains"][-1])
 
 
-main()
+if __name__ == "__main__":
+    main()
