@@ -95,7 +95,7 @@ static int map_log(struct journal *j, const char *name, int flags, size_t size)
 /* When the log is to be written anew. */
 static void set_limit(struct journal *j)
 {
-    j->compact_at = 4 * header(j)->state;
+    j->compact_at = 2 * header(j)->state;
     if (j->compact_at < COMPACT_MIN)
         j->compact_at = COMPACT_MIN;
 }
