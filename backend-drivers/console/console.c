@@ -3,14 +3,11 @@
 #include "console.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
-#include <termios.h>
 #include <unistd.h>
 #include <xen/grant_table.h>
 
@@ -19,37 +16,7 @@
 #define DOMAINS   "/local/domain"
 #define MAX_DOMID 0x7fef
 
-/* --- one guest's terminal --- */
-
-/* A raw terminal whose slave nobody has open yet: from then on POLLHUP says so. */
-static int open_pty(char *name, size_t size)
-{
-    int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    struct termios raw;
-    int slave = -1;
-
-    if (master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0 &&
-        ptsname_r(master, name, size) == 0)
-        slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (slave < 0) {
-        if (master >= 0)
-            close(master);
-        return -1;
-    }
-    if (tcgetattr(slave, &raw) == 0) {
-        cfmakeraw(&raw);
-        tcsetattr(slave, TCSANOW, &raw);
-    }
-    close(slave);
-    return master;
-}
-
-static bool somebody_listens(const struct console *c)
-{
-    struct pollfd p = {.fd = c->pty};
-
-    return c->pty >= 0 && poll(&p, 1, 0) >= 0 && !(p.revents & POLLHUP);
-}
+/* --- moving bytes --- */
 
 static void disconnect(struct console *c);
 
@@ -59,6 +26,16 @@ static void broken(struct console *c, const char *what)
            "console is disconnected",
            c->domid, what);
     disconnect(c);
+}
+
+/* Edge-triggered, for what is typed may have to wait; for output only while some of it waits. */
+static void watch_terminal(struct console *c)
+{
+    bool waits = c->terminal.n > 0;
+
+    if (waits != c->output_waits)
+        loop_events(c->all->loop, &c->terminal_source, EPOLLIN | EPOLLET | (waits ? EPOLLOUT : 0));
+    c->output_waits = waits;
 }
 
 static bool move_output(struct console *c)
@@ -73,10 +50,8 @@ static bool move_output(struct console *c)
     if (n == 0)
         return false;
     log_write(&c->log, text, (size_t)n);
-    /* Not blocking: a reader that is too slow loses, the guest does not wait. */
-    if (somebody_listens(c) && write(c->pty, text, (size_t)n) < 0 && errno != EAGAIN &&
-        errno != EIO)
-        report("domain %u: cannot write its terminal: %s", c->domid, strerror(errno));
+    terminal_write(&c->terminal, text, (size_t)n);
+    watch_terminal(c);
     console_ring_consume(&c->ring, (uint32_t)n);
     return true;
 }
@@ -85,17 +60,15 @@ static bool move_input(struct console *c)
 {
     char text[sizeof(((struct xencons_interface *)0)->in)];
     int room = console_ring_room(&c->ring);
-    ssize_t n;
+    size_t n;
 
     if (room < 0) {
         broken(c, "input");
         return false;
     }
-    if (room == 0 || c->pty < 0)
+    n = room ? terminal_read(&c->terminal, text, (size_t)room) : 0;
+    if (n == 0)
         return false;
-    n = read(c->pty, text, (size_t)room);
-    if (n <= 0)
-        return false; /* nothing typed, or nobody there */
     console_ring_feed(&c->ring, text, (uint32_t)n);
     return true;
 }
@@ -109,10 +82,14 @@ static void pump(struct console *c)
         c->all->xen->ops->notify(c->all->xen, c->port);
 }
 
-static void on_pty(void *ctx, uint32_t events)
+static void on_terminal(void *ctx, uint32_t events)
 {
     struct console *c = ctx;
 
+    if (events & EPOLLOUT) {
+        terminal_flush(&c->terminal);
+        watch_terminal(c);
+    }
     if (c->port >= 0 && move_input(c))
         c->all->xen->ops->notify(c->all->xen, c->port);
 }
@@ -145,10 +122,8 @@ static void disconnect(struct console *c)
         c->all->xen->ops->unbind(c->all->xen, c->port);
     c->port = -1;
     unmap_page(c);
-    loop_del(c->all->loop, &c->pty_source);
-    if (c->pty >= 0)
-        close(c->pty);
-    c->pty = -1;
+    loop_del(c->all->loop, &c->terminal_source);
+    terminal_close(&c->terminal);
     log_close(&c->log);
 }
 
@@ -162,15 +137,16 @@ static void open_terminal(struct console *c)
     struct store_kv kv[1];
     char dir[STORE_PATH], tty[64];
     unsigned n = 0;
+    int err = terminal_open(&c->terminal, tty, sizeof(tty));
 
-    c->pty = open_pty(tty, sizeof(tty));
-    if (c->pty < 0) {
+    if (err) {
         report("domain %u: cannot open a pseudo terminal: %s; its output goes to the log alone",
-               c->domid, strerror(errno));
+               c->domid, strerror(-err));
         return;
     }
-    /* Edge-triggered: a terminal that nobody has open reports a hang-up all the time. */
-    loop_add(c->all->loop, &c->pty_source, c->pty, EPOLLIN | EPOLLET, on_pty, c);
+    c->output_waits = false;
+    loop_add(c->all->loop, &c->terminal_source, c->terminal.master, EPOLLIN | EPOLLET, on_terminal,
+             c);
     store_put(kv, &n, "tty", "%s", tty);
     domain_dir(c, dir, "/console");
     c->all->store->ops->write(c->all->store, dir, kv, n);
@@ -267,7 +243,8 @@ static struct console *add(struct consoles *all, uint32_t domid)
         return NULL;
     c->all = all;
     c->domid = domid;
-    c->port = c->pty = c->log.fd = c->pty_source.fd = -1;
+    c->port = c->log.fd = c->terminal_source.fd = -1;
+    c->terminal.master = c->terminal.slave = -1;
     c->next = all->list;
     all->list = c;
     watch_path(c, path);

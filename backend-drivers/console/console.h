@@ -3,10 +3,10 @@
  * The consoles of all guests: who has one, and one guest's ring, pseudo terminal and log.
  *
  * consoles_refresh() looks at the store and connects and drops; console_event() moves bytes. Output
- * goes to the log always and to the terminal while somebody has it open (what its reader is too
- * slow for is lost there, never in the log). Input waits in the terminal while the guest's ring is
- * full. Invariant: the guest's page is mapped only while the store knows the domain, so that a dead
- * domain's memory is free at once.
+ * goes to the log always, and to the terminal, where the newest of it waits for a reader (what one
+ * is too slow for is lost there, never in the log). Input waits in the terminal while the guest's
+ * ring is full. Invariant: the guest's page is mapped only while the store knows the domain, so
+ * that a dead domain's memory is free at once.
  */
 #pragma once
 
@@ -17,6 +17,7 @@
 #include "loop.h"
 #include "console_ring.h"
 #include "store.h"
+#include "terminal.h"
 #include "xen.h"
 
 #define CONSOLE_BURST     64u
@@ -42,8 +43,9 @@ struct console {
     unsigned events; /* in this window */
     bool masked;     /* until the next one */
     struct console_ring ring;
-    int pty;
-    struct source pty_source;
+    struct terminal terminal;
+    struct source terminal_source;
+    bool output_waits; /* in the terminal: it is watched for room */
     struct log log;
 };
 

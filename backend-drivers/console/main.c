@@ -103,7 +103,7 @@ static int enter_sandbox(struct reason *why)
 {
     static const int calls[] = {SCMP_SYS(openat), SCMP_SYS(rename), SCMP_SYS(timerfd_create), -1};
     static const unsigned long ioctls[] = {
-        TCGETS,      TCSETS,      TIOCGPTN,    TIOCSPTLCK,
+        TCGETS,      TCSETS,      TCFLSH,      TIOCGPTN, TIOCSPTLCK,
         _IO('P', 2), _IO('P', 3), _IO('P', 4), 0, /* P: privcmd's mapping calls */
     };
     struct sandbox s = {.uid = SANDBOX_UID_CONSOLE, .calls = calls, .ioctls = ioctls};

@@ -14,6 +14,7 @@
 
 #include "console.h"
 #include "fake.h"
+#include "terminal.h"
 
 #define DOM  "/local/domain/7"
 #define PORT 5u
@@ -105,6 +106,91 @@ static void log_limits(void)
     unlink(l.path);
     unlink(old);
     rmdir(dir);
+}
+
+/* --- a terminal --- */
+
+#define LINE 64u
+
+/* Line `i` of an output that never repeats itself. */
+static void line_of(char line[LINE + 1], unsigned i)
+{
+    snprintf(line, LINE + 1, "%063u\n", i);
+}
+
+/* All that a reader gets. */
+static size_t read_all(struct terminal *t, int fd, char *to, size_t room)
+{
+    size_t got = 0;
+    ssize_t n;
+
+    for (unsigned idle = 0; got < room && idle < 200;) {
+        n = read(fd, to + got, room - got);
+        got += n > 0 ? (size_t)n : 0;
+        if (n <= 0) { /* the kernel hands over from a worker of its own */
+            terminal_flush(t);
+            usleep(1000);
+        }
+        idle = n > 0 ? 0 : idle + 1;
+    }
+    return got;
+}
+
+/* The reader comes after `lines` were written, and finds the newest of them, whole and in order. */
+static void late_reader(unsigned lines, size_t least)
+{
+    static char got[4 * TERMINAL_KEPT];
+    static struct terminal t;
+    char name[64], line[LINE + 1];
+    size_t n, wrong = 0;
+    int fd;
+
+    CU_ASSERT_EQUAL_FATAL(terminal_open(&t, name, sizeof(name)), 0);
+    for (unsigned i = 0; i < lines; i++) {
+        line_of(line, i);
+        terminal_write(&t, line, LINE);
+    }
+    fd = open(name, O_RDWR | O_NOCTTY | O_NONBLOCK);
+    CU_ASSERT_FATAL(fd >= 0);
+    n = read_all(&t, fd, got, sizeof(got));
+    CU_ASSERT(n >= least && n % LINE == 0);
+    CU_ASSERT_EQUAL(t.n, 0);
+    for (unsigned i = 0; i < n / LINE; i++) {
+        line_of(line, lines - (unsigned)(n / LINE) + i);
+        wrong += memcmp(got + i * LINE, line, LINE) != 0;
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    close(fd);
+    terminal_close(&t);
+}
+
+static void late_reader_gets_all(void)
+{
+    late_reader(1, LINE);
+    late_reader(1000, 1000 * LINE);
+    late_reader(1100, 1100 * LINE); /* more than the kernel's queue takes */
+}
+
+static void late_reader_gets_newest(void)
+{
+    late_reader(20000, TERMINAL_KEPT - LINE);
+}
+
+static void late_reader_types(void)
+{
+    static struct terminal t;
+    char name[64], text[8];
+    int fd;
+
+    CU_ASSERT_EQUAL_FATAL(terminal_open(&t, name, sizeof(name)), 0);
+    CU_ASSERT_EQUAL(terminal_read(&t, text, sizeof(text)), 0);
+    fd = open(name, O_RDWR | O_NOCTTY | O_NONBLOCK);
+    CU_ASSERT_EQUAL(write(fd, "ls\r", 3), 3);
+    CU_ASSERT_EQUAL(terminal_read(&t, text, sizeof(text)), 3);
+    CU_ASSERT_EQUAL(memcmp(text, "ls\r", 3), 0); /* raw */
+    close(fd);
+    CU_ASSERT_EQUAL(terminal_read(&t, text, sizeof(text)), 0); /* nobody there is no end of file */
+    terminal_close(&t);
 }
 
 /* --- a guest --- */
@@ -207,9 +293,11 @@ static void talk(bool granted)
     CU_ASSERT_EQUAL(r->page->out_cons, 8);
     fd = open(tty, O_RDWR | O_NOCTTY | O_NONBLOCK);
     CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(read(fd, got, sizeof(got)), 8); /* and whoever comes later */
+    CU_ASSERT_STRING_EQUAL(got, "booting\n");
     say(r, "login: ");
     CU_ASSERT_EQUAL(read(fd, got, sizeof(got)), 7);
-    CU_ASSERT_STRING_EQUAL(got, "login: ");
+    CU_ASSERT_EQUAL(memcmp(got, "login: ", 7), 0);
     CU_ASSERT_EQUAL(write(fd, "root\n", 5), 5);
     loop_once(&r->loop, 1000);
     CU_ASSERT_EQUAL(r->page->in_prod, 5);
@@ -224,6 +312,16 @@ static void talk(bool granted)
                "34567890123456789");
     CU_ASSERT_EQUAL(r->page->out_cons, r->page->out_prod);
     CU_ASSERT_EQUAL(size_of(r->log), 15 + 400 * 300);
+    /* When it reads again, it gets what waited: the loop sees the room. */
+    for (unsigned i = 0; i < 1000 && r->all.list->terminal.n; i++) {
+        static char drained[65536];
+
+        while (read(fd, drained, sizeof(drained)) > 0)
+            ;
+        loop_once(&r->loop, 20);
+    }
+    CU_ASSERT_EQUAL(r->all.list->terminal.n, 0);
+    CU_ASSERT_FALSE(r->all.list->output_waits);
     close(fd);
     rig_free(r);
 }
@@ -339,6 +437,9 @@ static const struct test tests[] = {
     {"ring indices", ring_indices},
     {"names", names},
     {"log limits", log_limits},
+    {"a terminal: a late reader gets all of it", late_reader_gets_all},
+    {"a terminal: after a flood a late reader gets the newest", late_reader_gets_newest},
+    {"a terminal: what is typed", late_reader_types},
     {"a conversation, page by grant", talk_by_grant},
     {"a conversation, foreign page", talk_by_foreign_page},
     {"a full input ring", full_input},
