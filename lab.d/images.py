@@ -32,10 +32,19 @@ DOM0_PACKAGES = ["base-files", "libc6", "busybox-static", "kmod", "iproute2", "x
                  "zlib1g", "liblzma5", "libzstd1", "liblz4-1"]
 # Debian's own toolstacks, for a root of their own: twice the size of ours, so not in it.
 XL_PACKAGES = DOM0_PACKAGES + ["xen-utils-4.17", "libvirt-daemon", "libvirt-daemon-driver-xen", "libvirt-clients",
-                               "bash", "util-linux"]
+                               "bash", "bsdutils", "mount", "util-linux"]
 GUEST_PACKAGES = ["base-files", "libc6", "busybox-static"]
 NOT_NEEDED = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian",
               "usr/share/perl5", "usr/share/bash-completion", "usr/lib/x86_64-linux-gnu/gconv"]
+
+ETC = {"passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+       "group": "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n", "hostname": "dom0\n",
+       "hosts": "127.0.0.1 localhost\n10.77.0.1 dom0\n10.77.0.10 web\n"}
+# What the maintainer scripts of xl and libvirt make; and there is no polkit here to ask.
+XL_ETC = ETC | {"passwd": ETC["passwd"] + "libvirt-qemu:x:64055:64055:Libvirt Qemu:/var/lib/libvirt:/bin/false\n",
+                "group": ETC["group"] + "kvm:x:111:\nlibvirt:x:112:\nlibvirt-qemu:x:64055:\n",
+                "libvirt/libvirtd.conf": 'auth_unix_ro = "none"\nauth_unix_rw = "none"\n'}
+XL_FOLDERS = ["var/log/libvirt"]
 
 CONSOLE = ("dev/console", stat.S_IFCHR | 0o600, 5, 1)
 
@@ -107,7 +116,7 @@ def dom0_initrd():
     return initrd("dom0.initrd", kernels.DOM0, BUSES + FILE_SYSTEMS, paths.LAB / "dom0/initrd-init")
 
 
-def dom0_tree(step=None, name="dom0", base=None):
+def dom0_tree(step=None, name="dom0", base=None, etc=None, folders=()):
     """dom0's root as a folder: Debian's packages, the late modules, our init, our programs."""
     base = base or debian(step)
     folder = paths.IMAGES / f"{name}.tree"
@@ -120,7 +129,7 @@ def dom0_tree(step=None, name="dom0", base=None):
     busybox_links(folder)
     kernels.modules(kernels.DOM0, BUSES + FILE_SYSTEMS + DOM0_LATE, folder)
     for name in ("dev", "proc", "sys", "run", "tmp", "mnt", "root", "etc", "var/lib/mullion/images", "var/lib/mullion/domains",
-                 "var/log/mullion"):
+                 "var/log/mullion", *folders):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, target in {"run": "/run", "lock": "/run/lock"}.items():   # as base-files has them once it is installed
         shutil.rmtree(folder / "var" / name)
@@ -130,16 +139,14 @@ def dom0_tree(step=None, name="dom0", base=None):
         sh.run(["ldconfig", "-r", folder], "dom0-root")
     _copy(paths.LAB / "dom0/init", folder / "usr/sbin/init", 0o755)
     _copy(paths.LAB / "dom0/profile", folder / "etc/profile", 0o644)
-    for name, text in {"passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
-                       "group": "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n", "hostname": "dom0\n",
-                       "hosts": "127.0.0.1 localhost\n10.77.0.1 dom0\n10.77.0.10 web\n"}.items():
+    for name, text in (etc or ETC).items():
         (folder / "etc" / name).write_text(text)
     stamp.keep(folder, *inputs)
     return folder
 
 
-def dom0_root(step=None, name="dom0", base=None):
-    folder = dom0_tree(step, name, base)
+def dom0_root(step=None, name="dom0", base=None, **more):
+    folder = dom0_tree(step, name, base, **more)
     product = paths.IMAGES / f"{name}.img"
     if not stamp.fresh(product, stamp.same_as(folder)):
         _ext4(product, folder, "mullion-dom0", "512M")
@@ -149,7 +156,7 @@ def dom0_root(step=None, name="dom0", base=None):
 
 def xl_root(step=None):
     """dom0's root with Debian's xl and libvirt."""
-    return dom0_root(step, "dom0-xl", debian(step, XL_PACKAGES, "dom0-xl-debian"))
+    return dom0_root(step, "dom0-xl", debian(step, XL_PACKAGES, "dom0-xl-debian"), etc=XL_ETC, folders=XL_FOLDERS)
 
 
 def guest_root():

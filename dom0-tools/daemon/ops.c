@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "domain.h"
+#include "libvirt.h"
 #include "log.h"
 #include "ops_read.h"
 #include "paths.h"
@@ -397,6 +398,8 @@ void console_tty_changed(uint32_t domid)
 
     if (!d || !read_tty(d, tty, sizeof(tty)))
         return;
+    if (d->phase != PHASE_STOPPING)
+        libvirt_tell(&d->config, domid, tty);
     while (*at) {
         struct ticket *t = *at;
         struct json_writer *w = t->want_tty ? jw_new(false) : NULL;

@@ -14,4 +14,8 @@
 #define PATH_SOCKET      "/run/mullion/api.sock"
 #define PATH_LIBEXEC     "/usr/libexec/mullion"
 
+/* libvirt's: there when it is installed; where its driver for Xen keeps what runs. */
+#define PATH_LIBVIRT       "/etc/libvirt"
+#define PATH_LIBVIRT_STATE "/run/libvirt/libxl"
+
 #endif

@@ -14,6 +14,7 @@
 #include "builder.h"
 #include "domain.h"
 #include "file.h"
+#include "libvirt.h"
 #include "log.h"
 #include "paths.h"
 #include "store.h"
@@ -207,6 +208,7 @@ static void adopt(struct domain *d)
     }
     if (!exists) {
         d->phase = PHASE_STOPPED;
+        libvirt_untell(&d->config);
         return;
     }
     d->domid = info.domain;

@@ -17,6 +17,7 @@
 #include "builder.h"
 #include "domain.h"
 #include "kernel_cache.h"
+#include "libvirt.h"
 #include "log.h"
 #include "paths.h"
 #include "store.h"
@@ -124,6 +125,7 @@ static void finish_start(struct domain *d, int kernel_fd)
     snprintf(path, sizeof(path), "/local/domain/%u/console/tty", d->domid);
     snprintf(token, sizeof(token), "tty/%u", d->domid);
     store_watch(path, token);
+    libvirt_tell(&d->config, d->domid, "");
     log_line("%s: running as domain %u after %llu ms (%s)", d->config.name, d->domid,
              (unsigned long long)(now_ms() - begin), built.times);
     domain_announce(d, "running");

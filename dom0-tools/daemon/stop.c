@@ -14,6 +14,7 @@
 
 #include "backends.h"
 #include "domain.h"
+#include "libvirt.h"
 #include "log.h"
 #include "paths.h"
 #include "store.h"
@@ -169,6 +170,7 @@ void domain_stop(struct domain *d, bool restart)
     snprintf(path, sizeof(path), "/local/domain/%u/console/tty", d->domid);
     snprintf(token, sizeof(token), "tty/%u", d->domid);
     store_unwatch(path, token);
+    libvirt_untell(&d->config);
     hyper_pause(&hyper, d->domid);
     store_remove_domain(d->domid, d->config.uuid);
     error = hyper_destroy(&hyper, d->domid);

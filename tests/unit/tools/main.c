@@ -16,6 +16,7 @@ int main(void)
     add_kernel_suite();
     add_layout_suite();
     add_api_suite();
+    add_libvirt_suite();
     add_policy_suite();
     add_process_suite();
     CU_basic_set_mode(CU_BRM_NORMAL);

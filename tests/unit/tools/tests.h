@@ -16,6 +16,7 @@ void add_schema_suite(void);
 void add_kernel_suite(void);
 void add_layout_suite(void);
 void add_api_suite(void);
+void add_libvirt_suite(void);
 void add_policy_suite(void);
 void add_process_suite(void);
 void add_builder_suite(void);
