@@ -43,8 +43,9 @@ class Test:
     counts: bool = True               # False: its parts are counted, itself only when it breaks
 
 
-def _machine(peer, **choices):
-    made = images.all_images()
+def _machine(peer, xl=False, **choices):
+    with paths.only_one("images"):
+        made = images.all_images(xl=xl)
     which = machine.Machine(peer=peer, **choices)
     which.disks = [made["root"], made["guests"]]
     return which
@@ -169,7 +170,7 @@ def protection(peer):
 
 
 def group(name, peer, timeout=1200, **choices):
-    """One machine, one script in dom0 (dom0/NAME.sh), many tests."""
+    """One machine, one script in dom0 (dom0/NAME.sh), many tests. With `xl` dom0's root has Debian's xl and libvirt."""
     where = f"{name}{' on Debian’s Xen' if peer else ''}"
 
     def run(report):
@@ -205,6 +206,7 @@ def tests(*, fast, peer):
     if not peer:
         plan += [group("smp", peer, smp=2, hv_append="dom0_max_vcpus=4"),
                  demonstration(peer, smp=8, hv_append="dom0_max_vcpus=8")]
+    plan += [group("xl", peer, smp=2, xl=True), group("virsh", peer, smp=2, xl=True)]
     plan += [demonstration(peer, **row) for row in MATRIX[1:]]
     plan += [demonstration(peer, on_cd=True), demonstration(peer, on_cd=True, uefi=True, machine="q35")]
     if not peer:

@@ -44,7 +44,7 @@ net_64m_up() {
 survives_restart() {
 	in_guest 10.77.0.10 'echo written before >/var/kept; sha256sum /var/data >/var/data.sum; sync'
 	mullion shutdown --wait web
-	! is web running
+	not is web running
 	mullion start web
 	serving 10.77.0.10
 	expect "the file" "$(in_guest 10.77.0.10 'cat /var/kept')" "written before"

@@ -26,6 +26,8 @@ die() {
 	exit 1
 }
 
+not() { ! "$@"; } # a test fails at it, which it does not at a bare `!`
+
 expect() { # expect WHAT GOT WANTED
 	[ "$2" = "$3" ] || die "$1: got '$2', expected '$3'"
 }

@@ -16,9 +16,9 @@ both_serve() {
 
 other_serves_on() {
 	mullion destroy two
-	! is two running
+	not is two running
 	for _ in 1 2 3 4 5; do serves 10.77.0.10; done
-	! fetch 10.77.0.11/index.html /tmp/none
+	not fetch 10.77.0.11/index.html /tmp/none
 }
 
 apply_again_changes_nothing() {
@@ -33,12 +33,12 @@ console_log() {
 }
 
 no_kernel_backends() {
-	! grep -E '^xen_(blkback|netback)' /proc/modules
+	not grep -E '^xen_(blkback|netback)' /proc/modules
 }
 
 shutdown_is_orderly() {
 	mullion shutdown --wait web
-	! is web running
+	not is web running
 	mullion start web
 	serving 10.77.0.10
 }
