@@ -108,7 +108,8 @@ hotplug() {
 	expect "vCPUs" "$(row g | cut -d' ' -f3)" 1
 	xl vcpu-set g 2
 	# The guest's kernel shows the CPU again; to use it is for its udev, which it has not.
-	until_within 60 in_guest $address 'echo 1 >/sys/devices/system/cpu/cpu1/online'
+	use_it() { in_guest $address 'echo 1 >/sys/devices/system/cpu/cpu1/online && echo yes' | grep -qx yes; }
+	until_within 60 use_it
 	online 2
 	expect "vCPUs" "$(row g | cut -d' ' -f3)" 2
 }
