@@ -142,7 +142,7 @@ schedule() {
 
 balloon() {
 	virsh setmem v 160M
-	smaller() { [ "$(xl list v | awk '$1 == "v" { print $3 }')" = 160 ]; }
+	smaller() { [ "$(mullion list | awk '$1 == "v" { print $5 }')" = 160 ]; }
 	until_within 60 smaller
 	expect "memory" "$(field v 'Used memory')" "163840 KiB"
 	serves $address
@@ -164,7 +164,6 @@ destroy() {
 	virsh undefine v
 	[ -z "$(listed v)" ] || die "$(listed v)"
 	as_before before
-	[ -z "$(losetup -a)" ] || die "$(losetup -a)"
 }
 
 check "libvirtd starts; virsh list" starts
