@@ -19,9 +19,9 @@ static uint64_t pte_flags(uint32_t flags)
     return ((flags >> _GNTMAP_guest_avail0) & 7) << 9 | (flags & GNTMAP_application_map ? 4 : 0);
 }
 
-static int map_parts(struct domain *owner, struct gnttab_map_grant_ref *op, uint32_t handle)
+static int map_parts(struct vcpu *v, struct domain *owner, struct gnttab_map_grant_ref *op,
+                     uint32_t handle)
 {
-    struct vcpu *v = current;
     bool readonly = op->flags & GNTMAP_readonly, both = (op->flags & GRANT_PARTS) == GRANT_PARTS;
     mfn_t f;
     int rc;
@@ -57,9 +57,9 @@ static int map_parts(struct domain *owner, struct gnttab_map_grant_ref *op, uint
     return GNTST_okay;
 }
 
-static int map_one(struct gnttab_map_grant_ref *op, struct peer *peer)
+static int map_one(struct vcpu *v, struct gnttab_map_grant_ref *op, struct peer *peer)
 {
-    struct domain *d = current->domain, *owner;
+    struct domain *d = v->domain, *owner;
     int64_t handle;
     int rc;
 
@@ -71,7 +71,7 @@ static int map_one(struct gnttab_map_grant_ref *op, struct peer *peer)
     handle = track_alloc(d);
     if (handle < 0)
         return GNTST_no_space;
-    rc = map_parts(owner, op, (uint32_t)handle);
+    rc = map_parts(v, owner, op, (uint32_t)handle);
     if (rc != GNTST_okay)
         track_free(d, (uint32_t)handle);
     return rc;
@@ -80,11 +80,12 @@ static int map_one(struct gnttab_map_grant_ref *op, struct peer *peer)
 static long map_batch(uint64_t at, unsigned n, struct peer *peer)
 {
     struct gnttab_map_grant_ref op[GRANT_BATCH];
+    struct vcpu *v = current;
 
     if (copy_from_guest(op, at, n * sizeof(op[0])))
         return -EFAULT;
     for (unsigned i = 0; i < n; i++) {
-        op[i].status = (int16_t)map_one(&op[i], peer);
+        op[i].status = (int16_t)map_one(v, &op[i], peer);
         if (!i && n > 1 && copy_out(at, &op[0]))
             return -EFAULT;
     }

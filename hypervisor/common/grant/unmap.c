@@ -34,9 +34,8 @@ _Static_assert(sizeof(union request) == sizeof(struct gnttab_unmap_grant_ref) &&
                "two operations of one shape");
 
 /* Claim what is asked for and take its PTE away. In p->t.flags: the parts whose pins are to go. */
-static int begin(const union request *r, struct pending *p, bool replace)
+static int begin(struct vcpu *v, const union request *r, struct pending *p, bool replace)
 {
-    struct vcpu *v = current;
     uint64_t host = r->unmap.host_addr, bus = replace ? 0 : r->unmap.dev_bus_addr;
     uint16_t parts = (host || replace ? GNTMAP_host_map : 0) | (bus ? GNTMAP_device_map : 0);
     int rc = GNTST_okay;
@@ -59,7 +58,7 @@ static int begin(const union request *r, struct pending *p, bool replace)
     return rc;
 }
 
-static void finish(const struct pending *p, struct peer *peer)
+static void finish(struct domain *d, const struct pending *p, struct peer *peer)
 {
     bool readonly = p->t.flags & GNTMAP_readonly;
     struct domain *owner;
@@ -73,25 +72,26 @@ static void finish(const struct pending *p, struct peer *peer)
         if (p->t.flags & GNTMAP_device_map)
             grant_unpin(owner, p->t.ref, readonly);
     }
-    track_gone(current->domain, p->handle, p->t.flags);
+    track_gone(d, p->handle, p->t.flags);
 }
 
 static long unmap_batch(uint64_t at, unsigned n, bool replace, struct peer *peer)
 {
     union request op[GRANT_BATCH];
     struct pending p[GRANT_BATCH];
+    struct vcpu *v = current;
     uint16_t any = 0;
 
     if (copy_from_guest(op, at, n * sizeof(op[0])))
         return -EFAULT;
     for (unsigned i = 0; i < n; i++) {
-        op[i].unmap.status = (int16_t)begin(&op[i], &p[i], replace);
+        op[i].unmap.status = (int16_t)begin(v, &op[i], &p[i], replace);
         any |= p[i].t.flags;
     }
     if (any & GNTMAP_host_map)
-        pv_grant_flush(current->domain);
+        pv_grant_flush(v->domain);
     for (unsigned i = 0; i < n; i++)
-        finish(&p[i], peer);
+        finish(v->domain, &p[i], peer);
     return copy_to_guest(at, op, n * sizeof(op[0]));
 }
 
