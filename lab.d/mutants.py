@@ -24,6 +24,7 @@ TABLE = paths.TREE / "docs/mutants.md"
 ROOT = paths.BUILD / "mutants"
 TREE, BUILD = ROOT / "tree", ROOT / "build"
 UNIT_TIMEOUT = 60
+CHANCES = 20
 
 
 @dataclass
@@ -132,7 +133,10 @@ def _run_unit(mutant):
     command, env = tests[mutant.program]
     sh.run(["ninja", "-C", BUILD, os.path.relpath(command[0], BUILD)], "mutants-build")
     # Two threads meet by chance: here they get more chances than in a unit test.
-    failed, output = _run(command, UNIT_TIMEOUT, env={**os.environ, **env, "THREADS_STEPS": "300000"})
+    for seed in range(1, 1 + (CHANCES if mutant.program.startswith("threads") else 1)):
+        failed, output = _run(command, UNIT_TIMEOUT, env={**os.environ, **env, "THREADS_STEPS": "300000", "THREADS_SEED": str(seed)})
+        if failed:
+            break
     return failed, failed_tests(output), output
 
 
