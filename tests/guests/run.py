@@ -23,6 +23,9 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+# QEMU's translator gives up, and ends, when another vCPU changes the code that it is reading (hostile_emulate): that says nothing of
+# the hypervisor, so the guest is run again.
+QEMU_DIED, QEMU_CHANCES = "tcg fatal error", 10
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
 
 
@@ -125,6 +128,19 @@ def judge(output, timed_out):
     return None, passes
 
 
+def attempt(args, guest, test):
+    """(output, reason or None, PASS lines) of one run."""
+    storm = NmiStorm() if guest.get("nmi") else None
+    command = qemu_command(args, guest, test) + (storm.options() if storm else [])
+    output, timed_out = run(command, guest["timeout"], watch=storm.watch if storm else None)
+    reason, passes = judge(output, timed_out)
+    if storm:
+        storm.stop()
+        if storm.sent < guest["nmi"]:
+            reason = reason or f"there were {storm.sent} NMIs only"
+    return output, reason, passes
+
+
 def main():
     p = argparse.ArgumentParser(description="Boot PV test guests in QEMU and judge them.")
     p.add_argument("--hypervisor", required=True, help="multiboot ELF of the hypervisor")
@@ -150,14 +166,10 @@ def main():
         if name not in table:
             sys.exit(f"{name}: no such guest; there are: {', '.join(table)}")
         start = time.monotonic()
-        storm = NmiStorm() if table[name].get("nmi") else None
-        command = qemu_command(args, table[name], test) + (storm.options() if storm else [])
-        output, timed_out = run(command, table[name]["timeout"], watch=storm.watch if storm else None)
-        reason, passes = judge(output, timed_out)
-        if storm:
-            storm.stop()
-            if storm.sent < table[name]["nmi"]:
-                reason = reason or f"there were {storm.sent} NMIs only"
+        for _ in range(QEMU_CHANCES):
+            output, reason, passes = attempt(args, table[name], test)
+            if QEMU_DIED not in output:
+                break
         if reason or args.verbose:
             sys.stdout.write(output if args.verbose or not passes else "".join(
                 line + "\n" for line in output.split("\n") if not line.startswith("PASS ")))
