@@ -32,7 +32,7 @@ ROWS = [
     Row(7, "pin and unpin an L1", "instructions", 0.15, GUEST),
     Row(8, "page-table switch", "instructions", 0.35, GUEST),
     Row(9, "event to oneself", "instructions", 0.35, GUEST),
-    Row(10, "event ping-pong between two domains", "instructions", 0.40, GUEST),
+    Row(10, "event to another domain and its answer", "instructions", 0.40, "the guest pingpong as dom0 and a child of its own, each blocked in turn"),
     Row(11, "grant map and unmap", "instructions", 0.25, GUEST),
     Row(12, "grant copy", "instructions", 0.25, GUEST),
     Row(14, "Linux in dom0 against the bare machine", "instructions", 1 / 3, LINUX, gap=True),

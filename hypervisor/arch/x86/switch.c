@@ -193,25 +193,22 @@ int seg_gs_user_selector(uint16_t sel)
 
 /* --- descriptor tables, debug registers
  * ------------------------------------------------------------------------------------- */
-static void descriptors_load(const struct vcpu *v)
+static unsigned descriptor_pages(unsigned entries)
 {
-    unsigned gdt_pages = (v->arch.gdt_entries + 511) / 512,
-             ldt_pages = (v->arch.ldt_entries + 511) / 512;
-
-    for (unsigned i = 0; i < FIRST_RESERVED_GDT_PAGE; i++)
-        gdt_slot_set(i, i < gdt_pages ? v->arch.gdt_frame[i] : INVALID_MFN);
-    for (unsigned i = 0; i < ARRAY_SIZE(v->arch.ldt_frame); i++)
-        ldt_slot_set(i, i < ldt_pages ? v->arch.ldt_frame[i] : INVALID_MFN);
-    ldt_load(v->arch.ldt_entries);
+    return (entries + 511) / 512;
 }
 
-static void descriptors_none(void)
+/* The windows show what prev has: only that and what next has is written. The idle vCPU has none. */
+static void descriptors_load(const struct vcpu *prev, const struct vcpu *next)
 {
-    for (unsigned i = 0; i < FIRST_RESERVED_GDT_PAGE; i++)
-        gdt_slot_set(i, INVALID_MFN);
-    for (unsigned i = 0; i < 16; i++)
-        ldt_slot_set(i, INVALID_MFN);
-    ldt_load(0);
+    unsigned gdt = descriptor_pages(next->arch.gdt_entries),
+             ldt = descriptor_pages(next->arch.ldt_entries);
+
+    for (unsigned i = 0; i < MAX(gdt, descriptor_pages(prev->arch.gdt_entries)); i++)
+        gdt_slot_set(i, i < gdt ? next->arch.gdt_frame[i] : INVALID_MFN);
+    for (unsigned i = 0; i < MAX(ldt, descriptor_pages(prev->arch.ldt_entries)); i++)
+        ldt_slot_set(i, i < ldt ? next->arch.ldt_frame[i] : INVALID_MFN);
+    ldt_load(next->arch.ldt_entries);
 }
 
 #define WRITE_DR(n, v) __asm__ volatile("mov %0, %%dr" #n ::"r"((uint64_t)(v)))
@@ -298,7 +295,6 @@ static void load(struct vcpu *v)
     *guest_regs() = v->arch.regs;
     tlb_load_cr3(cr3_of(v));
     cr4_load(v);
-    descriptors_load(v);
     vcpu_info_show(v);
     segments_load(v);
     if (has_breakpoints(v))
@@ -320,12 +316,11 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
     if (prev->domain != next->domain && !is_idle(next))
         a_cpumask_set(&next->domain->arch.dirty_cpus, cpu);
     current = next;
-    if (is_idle(next)) {
+    descriptors_load(prev, next);
+    if (is_idle(next))
         tlb_load_cr3(mfn_to_maddr(idle_l4()));
-        descriptors_none();
-    } else {
+    else
         load(next);
-    }
     if (prev->domain != next->domain) {
         if (!is_idle(prev))
             a_cpumask_clear(&prev->domain->arch.dirty_cpus, cpu);
