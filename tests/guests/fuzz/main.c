@@ -19,7 +19,7 @@
 
 #define CALLS_PER_CHILD 20000
 #define CALLS_LEAST     200 /* a child, on average */
-#define STUCK_NS        500000000ull
+#define STUCK_NS        100000000ull
 #define CHECK_EVERY     16 /* children between two looks at the counts */
 
 static struct {
