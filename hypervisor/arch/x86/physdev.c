@@ -102,7 +102,7 @@ static long op_map_pirq(union physdev_arg *a)
     struct physdev_map_pirq *m = &a->map;
 
     if (m->domid != DOMID_SELF && m->domid != current->domain->id)
-        return domain_get_self_or(m->domid) ? -EOPNOTSUPP : -ESRCH; /* no devices for guests yet */
+        return -EOPNOTSUPP; /* no devices for guests yet */
     switch (m->type) {
     case MAP_PIRQ_TYPE_GSI:
         return m->index < 0 ? -EINVAL : pirq_map_gsi((unsigned)m->index, &m->pirq);

@@ -411,6 +411,22 @@ static void test_mapper_dies(void)
     page_free(page);
 }
 
+/* A tool that offers a child an interrupt, which we refuse, keeps no hold of the child. */
+static void do_nothing(void)
+{
+}
+
+static void test_refused_interrupt(void)
+{
+    struct physdev_map_pirq map = {.type = 99};
+    struct child c;
+
+    REQUIRE(CHECK_RC(child_create(&c, do_nothing), 0));
+    map.domid = c.id;
+    CHECK(hv_physdev_op(PHYSDEVOP_map_pirq, &map) < 0);
+    CHECK_RC(child_destroy(&c), 0); /* waits until nobody finds it any more */
+}
+
 /* (XSA-405 and kin) A yielding, timer-arming child leaves dom0 its time. */
 static void storm(void)
 {
@@ -441,4 +457,4 @@ static void test_storm(void)
 }
 
 GUEST("domains", TEST(privileges), TEST(scrubbed), TEST(events), TEST(grants),
-      TEST(mapper_dies), TEST(storm));
+      TEST(mapper_dies), TEST(refused_interrupt), TEST(storm));
