@@ -59,15 +59,23 @@ struct domain *domain_get(domid_t id)
     return d;
 }
 
-struct domain *domain_get_self_or(domid_t id)
+struct domain *domain_named(domid_t id)
 {
-    struct domain *self = current->domain;
+    return domain_get(id == DOMID_SELF ? current->domain->id : id);
+}
 
-    if (id == DOMID_SELF || id == self->id) {
-        domain_hold(self);
-        return self;
+int domain_managed(domid_t id, struct domain **out)
+{
+    struct domain *d = domain_named(id);
+
+    if (!d)
+        return -ESRCH;
+    if (d != current->domain && !current->domain->is_dom0) {
+        domain_put(d);
+        return -EPERM;
     }
-    return self->is_dom0 ? domain_get(id) : NULL;
+    *out = d;
+    return 0;
 }
 
 struct domain *domain_next(domid_t after)
@@ -255,13 +263,7 @@ static struct domain *system_domain(domid_t id)
     /* At boot only: without memory for these few hundred bytes there is nothing to run. */
     if (!d)
         panic("no memory for system domain %#x\n", id);
-    d->is_system = true;
     d->max_pages = UINT64_MAX;
-    spin_lock(&domain_list_lock);
-    /* Found by id (foreign maps name DOMID_XEN, DOMID_IO), but not in the list of guests. */
-    d->hash_next = domain_hash[id % HASH_SIZE];
-    domain_hash[id % HASH_SIZE] = d;
-    spin_unlock(&domain_list_lock);
     return d;
 }
 

@@ -187,7 +187,7 @@ long domain_kill(struct domain *d)
     long rc = 0;
     unsigned i;
 
-    if (d == current->domain || d->is_system)
+    if (d == current->domain)
         return -EINVAL;
     switch (d->relinquish_step) {
     case KILL_STOP:

@@ -153,7 +153,7 @@ static int decode(const struct xen_memory_exchange *x, struct chunking *c)
         !guest_range_ok(c->in_list, in->nr_extents * sizeof(xen_pfn_t)) ||
         !guest_range_ok(c->out_list, out->nr_extents * sizeof(xen_pfn_t)))
         return -EFAULT;
-    rc = memory_op_domain(in->domid, &c->d);
+    rc = domain_managed(in->domid, &c->d);
     if (rc)
         return rc;
     rc = memory_alloc_flags(out->mem_flags, &c->alloc_flags);

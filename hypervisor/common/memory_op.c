@@ -24,26 +24,6 @@ unsigned memory_max_order(void)
     return current->domain->is_dom0 ? DOM0_ORDER : GUEST_ORDER;
 }
 
-int memory_op_domain(domid_t id, struct domain **out)
-{
-    struct domain *me = current->domain, *d;
-
-    if (id == DOMID_SELF || id == me->id) {
-        domain_hold(me);
-        *out = me;
-        return 0;
-    }
-    d = id < DOMID_FIRST_RESERVED ? domain_get(id) : NULL;
-    if (!d)
-        return -ESRCH;
-    if (!me->is_dom0) {
-        domain_put(d);
-        return -EPERM;
-    }
-    *out = d;
-    return 0;
-}
-
 int memory_alloc_flags(unsigned mem_flags, unsigned *flags)
 {
     unsigned bits = XENMEMF_get_address_bits(mem_flags);
@@ -130,7 +110,7 @@ static long reservation(struct hypercall *hc, extent_fn *fn, bool needs_list)
     e.order = r.extent_order;
     if (memory_alloc_flags(r.mem_flags, &e.flags) || e.order > memory_max_order() ||
         (needs_list && !e.list) || !guest_range_ok(e.list, r.nr_extents * sizeof(xen_pfn_t)) ||
-        (r.mem_flags & XENMEMF_populate_on_demand) || memory_op_domain(r.domid, &e.d))
+        (r.mem_flags & XENMEMF_populate_on_demand) || domain_managed(r.domid, &e.d))
         return start;
     for (i = start + hc->progress[0]; i < r.nr_extents; i++) {
         if (i > start + hc->progress[0] && preempt_needed()) {
@@ -195,7 +175,7 @@ static long ask_domain(struct hypercall *hc, uint64_t (*ask)(struct domain *d))
 
     if (copy_in(&q, hc->arg[1]))
         return -EFAULT;
-    rc = memory_op_domain(q.domid, &d);
+    rc = domain_managed(q.domid, &d);
     if (rc)
         return rc;
     rc = ask(d);
@@ -243,7 +223,7 @@ static long op_physmap(struct hypercall *hc)
 
     if (copy_in(&x.domid, hc->arg[1]))
         return -EFAULT;
-    rc = memory_op_domain(x.domid, &d);
+    rc = domain_managed(x.domid, &d);
     if (rc)
         return rc;
     domain_put(d);
@@ -260,7 +240,7 @@ static long op_vnumainfo(struct hypercall *hc)
         return -EFAULT;
     if (x.pad)
         return -EINVAL;
-    rc = memory_op_domain(x.domid, &d);
+    rc = domain_managed(x.domid, &d);
     if (rc)
         return rc;
     domain_put(d);

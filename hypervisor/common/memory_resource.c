@@ -18,7 +18,7 @@ static int decode(const struct xen_mem_acquire_resource *x, struct domain **d)
         return -EPERM;
     if (!current->domain->is_dom0)
         return -EPERM;
-    *d = x->domid < DOMID_FIRST_RESERVED ? domain_get(x->domid) : NULL;
+    *d = domain_get(x->domid);
     if (!*d)
         return -ESRCH;
     if (x->type != XENMEM_resource_grant_table || x->id != XENMEM_resource_grant_table_id_shared) {

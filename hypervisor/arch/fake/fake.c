@@ -507,7 +507,13 @@ void fake_machine_down(void)
     for (unsigned i = 0; i < nr_cpus; i++) {
         free(cpus[i].rq);
         free(cpus[i].timers);
+        free(cpus[i].idle->sched);
+        free(cpus[i].idle);
     }
+    free(idle_domain->vcpu);
+    free(idle_domain);
+    free(dom_xen);
+    free(dom_io);
     next_frame = 1;
     memset(maps, 0, sizeof(maps));
     dom0 = NULL;

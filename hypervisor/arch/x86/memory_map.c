@@ -66,7 +66,7 @@ long set_memory_map(struct hypercall *hc)
         return -EFAULT;
     if (m.map.nr_entries > MAP_MAX)
         return -EINVAL;
-    rc = memory_op_domain(m.domid, &d);
+    rc = domain_managed(m.domid, &d);
     if (rc)
         return rc;
     map = hv_alloc(m.map.nr_entries * sizeof(*map) + 1);

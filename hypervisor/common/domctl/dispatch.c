@@ -56,17 +56,9 @@ static const struct domctl_entry {
 
 static long dispatch(const struct domctl_entry *e, struct xen_domctl *op, struct hypercall *hc)
 {
-    struct domain *d = op->domain == DOMID_SELF ? NULL : domain_get(op->domain);
+    struct domain *d = domain_named(op->domain);
     long rc;
 
-    if (op->domain == DOMID_SELF) {
-        d = current->domain;
-        domain_hold(d);
-    }
-    if (d && d->is_system) {
-        domain_put(d);
-        d = NULL;
-    }
     if (!d && !e->no_domain)
         return -ESRCH;
     rc = e->fn(d, op, hc);

@@ -9,22 +9,6 @@
 #include <hv/irq.h>
 #include "port.h"
 
-struct domain *evtchn_target(domid_t id)
-{
-    struct domain *self = current->domain, *d;
-
-    if (id == DOMID_SELF || id == self->id) {
-        domain_hold(self);
-        return self;
-    }
-    d = domain_get(id);
-    if (d && d->is_system) {
-        domain_put(d);
-        return NULL;
-    }
-    return d;
-}
-
 int evtchn_alloc_unbound(struct domain *d, domid_t remote)
 {
     int port;
@@ -41,7 +25,7 @@ int evtchn_alloc_unbound(struct domain *d, domid_t remote)
 long evtchn_alloc_unbound_op(void *arg)
 {
     struct evtchn_alloc_unbound *op = arg;
-    struct domain *d = evtchn_target(op->dom);
+    struct domain *d = domain_named(op->dom);
     domid_t remote = op->remote_dom == DOMID_SELF ? current->domain->id : op->remote_dom;
     int port;
 
@@ -82,7 +66,7 @@ static long bind_interdomain(struct domain *d, struct domain *remote,
 long evtchn_bind_interdomain(void *arg)
 {
     struct evtchn_bind_interdomain *op = arg;
-    struct domain *d = current->domain, *remote = evtchn_target(op->remote_dom);
+    struct domain *d = current->domain, *remote = domain_named(op->remote_dom);
     struct evtchn_locked l;
     long rc;
 

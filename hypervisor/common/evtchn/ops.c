@@ -77,7 +77,7 @@ static void tell(const struct port *p, struct evtchn_status *op)
 static long op_status(void *arg)
 {
     struct evtchn_status *op = arg;
-    struct domain *d = evtchn_target(op->dom);
+    struct domain *d = domain_named(op->dom);
     const struct port *p;
     long rc = 0;
 
@@ -142,7 +142,7 @@ static long op_unmask(void *arg)
 static long reset(const struct evtchn_reset *op, bool goes_on)
 {
     struct hypercall *hc = &current->hc;
-    struct domain *d = evtchn_target(op->dom);
+    struct domain *d = domain_named(op->dom);
     long rc;
 
     if (!d)

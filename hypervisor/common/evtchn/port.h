@@ -171,8 +171,6 @@ evtchn_op_fn evtchn_alloc_unbound_op, evtchn_bind_interdomain, evtchn_bind_ipi, 
 bool virq_is_global(unsigned virq);
 void pirq_port_set(struct domain *d, unsigned pirq, unsigned port);
 
-/* The domain that an operation names, with a reference; NULL: none that has ports (-ESRCH). */
-struct domain *evtchn_target(domid_t id);
 /* May current's domain do this to d? */
 static inline bool evtchn_may(const struct domain *d)
 {

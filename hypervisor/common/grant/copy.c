@@ -65,7 +65,7 @@ static int side_domain(struct side *s, const struct gnttab_copy_ptr *ptr, bool i
 {
     side_release(s);
     s->owner = ptr->domid == DOMID_SELF ? current->domain : peer_get(&s->peer, ptr->domid);
-    if (!s->owner || !s->owner->grant)
+    if (!s->owner)
         return GNTST_bad_domain;
     /* Others' frames only by grant. */
     return is_ref || ptr->domid == DOMID_SELF ? GNTST_okay : GNTST_permission_denied;

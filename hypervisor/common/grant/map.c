@@ -66,7 +66,7 @@ static int map_one(struct vcpu *v, struct gnttab_map_grant_ref *op, struct peer 
     if (!(op->flags & GRANT_PARTS))
         return GNTST_bad_gntref;
     owner = peer_get(peer, op->dom); /* oneself by number: DOMID_SELF is not understood here */
-    if (!owner || !owner->grant)
+    if (!owner)
         return GNTST_bad_domain;
     handle = track_alloc(d);
     if (handle < 0)

@@ -86,7 +86,7 @@ int grant_get_shared_frames(struct domain *d, unsigned first, unsigned nr, mfn_t
     struct grant_table *gt = d->grant;
     int rc;
 
-    if (!gt || first + nr < first)
+    if (first + nr < first)
         return -EINVAL;
     rc = gt_grow(d, first + nr);
     for (unsigned i = 0; i < nr && !rc; i++)
@@ -99,20 +99,10 @@ int grant_get_shared_frames(struct domain *d, unsigned first, unsigned nr, mfn_t
 /* The domain an operation is about. NULL: *status says why. */
 static struct domain *target(domid_t id, int16_t *status)
 {
-    struct domain *d = domain_get_self_or(id);
+    struct domain *d = NULL;
+    int rc = domain_managed(id, &d);
 
-    *status = GNTST_okay;
-    if (!d) {
-        struct domain *other = domain_get(id);
-
-        *status = other ? GNTST_permission_denied : GNTST_bad_domain;
-        if (other)
-            domain_put(other);
-    } else if (!d->grant) {
-        *status = GNTST_bad_domain;
-        domain_put(d);
-        d = NULL;
-    }
+    *status = rc == -EPERM ? GNTST_permission_denied : rc ? GNTST_bad_domain : GNTST_okay;
     return d;
 }
 

@@ -70,7 +70,7 @@ static long op_remote_shutdown(uint64_t arg)
     d = domain_get(s.domain_id);
     if (!d)
         return -ESRCH;
-    rc = d->is_system ? -ESRCH : current->domain->is_dom0 ? 0 : -EPERM;
+    rc = current->domain->is_dom0 ? 0 : -EPERM;
     if (!rc)
         domain_shutdown(d, (uint8_t)s.reason);
     domain_put(d);

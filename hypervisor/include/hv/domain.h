@@ -22,7 +22,6 @@ struct grant_table;   /* hv/grant.h */
 struct domain {
     domid_t id;
     bool is_dom0;         /* privilege is a table (hypercall.c); this is its one input so far */
-    bool is_system;       /* DOMID_XEN, DOMID_IO, the idle domain: owns frames, never runs a guest */
     bool is_idle;
     unsigned long vm_assist; /* VMASST_TYPE_* bits (syscall.S looks at it) */
     _Atomic unsigned refs;
@@ -84,8 +83,10 @@ int domain_make_vcpus(struct domain *d, unsigned max); /* all vCPUs at once; -EI
 /* Step by step teardown: -HC_RESTART when preempted, 0 when nothing is left. */
 long domain_kill(struct domain *d);
 
-struct domain *domain_get(domid_t id);        /* with a reference, NULL: none. Not DOMID_SELF */
-struct domain *domain_get_self_or(domid_t id);/* DOMID_SELF or current's id: current's; others: only if privileged, else NULL */
+/* With a reference. NULL: there is none; system domains (DOMID_XEN, DOMID_IO, idle) are not found by id. */
+struct domain *domain_get(domid_t id);
+struct domain *domain_named(domid_t id);      /* the same; DOMID_SELF is current's */
+int domain_managed(domid_t id, struct domain **out); /* current's own or, for dom0, any: else -EPERM; -ESRCH */
 void domain_hold(struct domain *d);
 void domain_put(struct domain *d);
 struct domain *domain_next(domid_t after);    /* with a reference: the live domain of the lowest id > after (0xffff: first) */

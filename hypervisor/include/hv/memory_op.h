@@ -17,9 +17,6 @@ long set_memory_map(struct hypercall *hc);
 long machphys_mapping(struct hypercall *hc);
 long machphys_mfn_list(struct hypercall *hc);
 
-/* A domain that the caller may manage, with a reference: itself, or any if it is dom0. -ESRCH,
- * -EPERM. */
-int memory_op_domain(domid_t id, struct domain **out);
 unsigned memory_max_order(void); /* of one extent, for the caller */
 int memory_alloc_flags(unsigned mem_flags,
                        unsigned *alloc_flags); /* XENMEMF_* → ALLOC_*; -ENOMEM */

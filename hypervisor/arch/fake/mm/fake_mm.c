@@ -204,11 +204,24 @@ void panic(const char *fmt, ...)
 struct domain *domain_get(domid_t id)
 {
     for (unsigned i = 0; i < nr_domains; i++)
-        if (domains[i] && domains[i]->id == id) {
+        if (domains[i] && domains[i]->id == id && id < DOMID_FIRST_RESERVED) {
             domain_hold(domains[i]);
             return domains[i];
         }
     return NULL;
+}
+int domain_managed(domid_t id, struct domain **out)
+{
+    struct domain *d = domain_get(id == DOMID_SELF ? current->domain->id : id);
+
+    if (!d)
+        return -ESRCH;
+    if (d != current->domain && !current->domain->is_dom0) {
+        domain_put(d);
+        return -EPERM;
+    }
+    *out = d;
+    return 0;
 }
 bool fake_mm_exists(domid_t id)
 {
@@ -325,7 +338,6 @@ void fake_mm_start(uint64_t nr)
     heap_init();
     dom_xen = new_domain(DOMID_XEN);
     dom_io = new_domain(DOMID_IO);
-    dom_xen->is_system = dom_io->is_system = true;
     fake_mm_become(dom_xen);
 }
 

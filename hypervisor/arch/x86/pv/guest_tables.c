@@ -101,7 +101,7 @@ int pg_owner_get(unsigned id, struct domain **out)
         d = dom_io;
     else if (id == DOMID_XEN)
         d = dom_xen;
-    else if (id < DOMID_FIRST_RESERVED && (d = domain_get(id))) {
+    else if ((d = domain_get(id))) {
         if (me->is_dom0) {
             *out = d;
             return 0;
@@ -157,7 +157,7 @@ int pv_domain_init(struct domain *d)
 {
     spin_lock_init(&d->arch.mmu_lock);
     d->arch.iomem_all = d->is_dom0;
-    return d->is_system ? 0 : frame_owner_prepare(d->id);
+    return frame_owner_prepare(d->id);
 }
 
 /* Called again and again until it returns 0; no vCPU of d runs any more. */
