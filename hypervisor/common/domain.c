@@ -3,12 +3,13 @@
  * Domains: making them, finding them by id, counting who uses them, freeing them.
  *
  * Interface: domain_create, domain_make_vcpus, domain_get/put/hold/next, domains_init
- * (hv/domain.h); the rest of their life is in domain_life.c. Invariant: a domain is in the table
- * from its creation until its last reference goes; the creation's own reference is dropped by
- * domain_kill. Each frame that a domain owns is covered by a reference that the frame allocator
- * holds while tot_pages is not 0, so an owner outlives its frames. Lock: domain_list_lock.
+ * (hv/domain.h), frame_owner (hv/frame_priv.h); the rest of their life is in domain_life.c.
+ * Invariant: a domain is in the table from its creation until its last reference goes; the
+ * creation's own reference is dropped when it is dead and has no frame left (frames_reap), so an
+ * owner outlives its frames, and frame_owner takes no lock. Lock: domain_list_lock.
  */
 #include <hv/evtchn.h>
+#include <hv/frame_priv.h>
 #include <hv/grant.h>
 #include <hv/printk.h>
 #include <hv/sched.h>
@@ -16,24 +17,13 @@
 #include <hv/time.h>
 #include <asm/pv.h>
 
-#define HASH_SIZE 64
-
 struct domain *dom0, *dom_xen, *dom_io, *idle_domain;
 
 static spinlock_t domain_list_lock = SPINLOCK_INIT;
-static struct list domain_list = LIST_INIT(domain_list); /* by ascending id */
-static struct domain *domain_hash[HASH_SIZE];
+static struct domain *domain_table[DOMID_MASK + 1]; /* by id, system domains too */
+static unsigned domain_end;                         /* no guest from this id on */
 
 /* --- finding --------------------------------------------------------------------------------- */
-
-static struct domain *hash_find(domid_t id)
-{
-    struct domain *d = domain_hash[id % HASH_SIZE];
-
-    while (d && d->id != id)
-        d = d->hash_next;
-    return d;
-}
 
 /* A reference, unless the last one is already gone and the domain only waits to leave the table. */
 static bool try_hold(struct domain *d)
@@ -52,7 +42,7 @@ struct domain *domain_get(domid_t id)
     struct domain *d;
 
     spin_lock(&domain_list_lock);
-    d = hash_find(id);
+    d = id < domain_end ? domain_table[id] : NULL;
     if (d && !try_hold(d))
         d = NULL;
     spin_unlock(&domain_list_lock);
@@ -81,20 +71,18 @@ int domain_managed(domid_t id, struct domain **out)
 struct domain *domain_next(domid_t after)
 {
     struct domain *found = NULL;
-    struct list *pos;
 
     spin_lock(&domain_list_lock);
-    list_for_each(pos, &domain_list)
-    {
-        struct domain *d = list_entry(pos, struct domain, link);
-
-        if ((after == 0xffff || d->id > after) && try_hold(d)) {
-            found = d;
-            break;
-        }
-    }
+    for (domid_t id = after + 1; id < domain_end && !found; id++)
+        if (domain_table[id] && try_hold(domain_table[id]))
+            found = domain_table[id];
     spin_unlock(&domain_list_lock);
     return found;
+}
+
+struct domain *frame_owner(const struct frame *f)
+{
+    return __atomic_load_n(&domain_table[f->owner], __ATOMIC_ACQUIRE);
 }
 
 void domain_hold(struct domain *d)
@@ -104,24 +92,9 @@ void domain_hold(struct domain *d)
 
 /* --- making and freeing ---------------------------------------------------------------------- */
 
-static void table_insert(struct domain *d)
+static void table_set(domid_t id, struct domain *d)
 {
-    struct list *pos;
-
-    list_for_each(pos, &domain_list) if (list_entry(pos, struct domain, link)->id > d->id) break;
-    list_add_tail(pos, &d->link);
-    d->hash_next = domain_hash[d->id % HASH_SIZE];
-    domain_hash[d->id % HASH_SIZE] = d;
-}
-
-static void table_remove(struct domain *d)
-{
-    struct domain **p = &domain_hash[d->id % HASH_SIZE];
-
-    while (*p != d)
-        p = &(*p)->hash_next;
-    *p = d->hash_next;
-    list_del(&d->link);
+    __atomic_store_n(&domain_table[id], d, __ATOMIC_RELEASE);
 }
 
 /* Everything a domain has when nobody knows it: what domain_create could not finish, or nothing
@@ -149,7 +122,7 @@ void domain_put(struct domain *d)
     if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL) != 0)
         return;
     spin_lock(&domain_list_lock);
-    table_remove(d);
+    table_set(d->id, NULL);
     spin_unlock(&domain_list_lock);
     domain_free(d);
     send_dom0_virq(VIRQ_DOM_EXC); /* its id is free now: tools that wait for that look again */
@@ -164,7 +137,6 @@ static struct domain *domain_alloc(domid_t id)
     d->id = id;
     d->refs = 1;
     d->shutdown_code = SHUTDOWN_CODE_NONE;
-    list_init(&d->link);
     spin_lock_init(&d->lock);
     spin_lock_init(&d->page_lock);
     spin_lock_init(&d->arch.mmu_lock);
@@ -219,9 +191,11 @@ int domain_create(domid_t id, const struct domain_config *cfg, struct domain **o
     }
     /* Last, and only if the id is still free: whoever finds it finds all of it. */
     spin_lock(&domain_list_lock);
-    rc = hash_find(id) ? -EEXIST : 0;
-    if (!rc)
-        table_insert(d);
+    rc = domain_table[id] ? -EEXIST : 0;
+    if (!rc) {
+        table_set(id, d);
+        domain_end = MAX(domain_end, id + 1u);
+    }
     spin_unlock(&domain_list_lock);
     if (rc) {
         domain_free(d);
@@ -264,6 +238,7 @@ static struct domain *system_domain(domid_t id)
     if (!d)
         panic("no memory for system domain %#x\n", id);
     d->max_pages = UINT64_MAX;
+    table_set(id, d);
     return d;
 }
 

@@ -213,11 +213,30 @@ long domain_kill(struct domain *d)
             return rc;
         d->relinquish_step = KILL_DONE;
         d->dead = true;
-        domain_put(d); /* the creation's */
+        __atomic_store_n(&frames_to_reap, 1, __ATOMIC_SEQ_CST);
         send_dom0_virq(VIRQ_DOM_EXC);
         break;
     default:
         break; /* killed before; somebody still holds frames of it */
     }
     return 0;
+}
+
+void frames_reap(void)
+{
+    struct domain *d;
+
+    if (!__atomic_exchange_n(&frames_to_reap, 0, __ATOMIC_SEQ_CST))
+        return;
+    for (domid_t id = 0xffff; (d = domain_next(id)) != NULL; domain_put(d)) {
+        bool gone;
+
+        id = d->id;
+        spin_lock(&d->page_lock);
+        gone = d->dead && !d->tot_pages && !d->reaped;
+        d->reaped |= gone;
+        spin_unlock(&d->page_lock);
+        if (gone)
+            domain_put(d); /* the creation's */
+    }
 }

@@ -276,7 +276,6 @@ long do_memory_op(struct hypercall *hc)
 {
     unsigned long op = hc->arg[0] & CMD_MASK;
 
-    frames_reap();
     if (op >= ARRAY_SIZE(ops) || !ops[op].fn)
         return -ENOSYS; /* sharing, paging, PoD: as a Xen built without them */
     if (hc->arg[0] > op && !ops[op].extents)

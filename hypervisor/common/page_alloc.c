@@ -25,6 +25,7 @@ static struct buddy zone[NR_ZONES] = {{.free_flag = FF_FREE}, {.free_flag = FF_F
 static uint64_t nr_free, nr_dirty, nr_total;
 static uint64_t nr_claimed; /* of the free ones: only for the domains that claimed them */
 static bool started;
+unsigned long frames_to_reap;
 
 uint64_t frames_total(void)
 {
@@ -137,27 +138,18 @@ static bool give_to_domain(struct domain *d, uint64_t first, unsigned order)
     return ok;
 }
 
-/* Count frames into d, or out of it (n < 0). False: over its limit, or it is dying. The first frame
- * holds the domain. */
+/* Count frames into d, or out of it (n < 0). False: over its limit, or it is dying. */
 static bool count_pages(struct domain *d, int64_t n)
 {
-    bool ok = true, first = false, last = false;
+    bool ok;
 
     spin_lock(&d->page_lock);
-    if (n > 0)
-        ok = !d->dying && d->tot_pages + (uint64_t)n <= d->max_pages;
-    if (ok) {
-        first = !d->tot_pages;
+    ok = n < 0 || (!d->dying && d->tot_pages + (uint64_t)n <= d->max_pages);
+    if (ok)
         d->tot_pages += n;
-        last = !d->tot_pages;
-    }
+    if (n < 0 && !d->tot_pages) /* it may be dead; this may be under any lock */
+        __atomic_store_n(&frames_to_reap, 1, __ATOMIC_SEQ_CST);
     spin_unlock(&d->page_lock);
-    if (first && n > 0) {
-        frame_owner_register(d);
-        domain_hold(d);
-    }
-    if (ok && last && n < 0)
-        frames_reap_later(d);
     return ok;
 }
 

@@ -9,7 +9,6 @@
 #define HV_DOMAIN_H
 
 #include <hv/types.h>
-#include <hv/list.h>
 #include <hv/lock.h>
 #include <asm/domain.h>
 
@@ -25,8 +24,6 @@ struct domain {
     bool is_idle;
     unsigned long vm_assist; /* VMASST_TYPE_* bits (syscall.S looks at it) */
     _Atomic unsigned refs;
-    struct list link;     /* domain_list_lock: in the list of all, by id */
-    struct domain *hash_next;
     uint8_t handle[16];   /* UUID */
     uint32_t ssidref;
     uint32_t flags;       /* XEN_DOMCTL_CDF_* it was created with */
@@ -36,7 +33,7 @@ struct domain {
     unsigned max_vcpus;
     struct vcpu **vcpu;   /* [max_vcpus]; NULL until XEN_DOMCTL_max_vcpus made them; immutable then */
     _Atomic bool dying;
-    bool dead;            /* resources gone: XEN_DOMINF_dying && nothing left */
+    bool dead;            /* XEN_DOMINF_dying: nothing left but frames that others hold */
     unsigned relinquish_step;
     bool is_shut_down;    /* atomic; implies a pause */
     bool crashing;        /* crash_reason is somebody's */
@@ -50,6 +47,7 @@ struct domain {
     spinlock_t page_lock;
     uint32_t page_head;              /* first frame number of its list, 0: none */
     uint64_t tot_pages, max_pages;
+    bool reaped;                     /* it is dead and they are gone: the creation's reference, too */
     uint64_t claimed_pages;          /* set aside for it, not allocated yet; the frame allocator's lock */
 
     struct shared_info *shared_info; /* heap page shared with the guest */
@@ -107,9 +105,9 @@ void watchdogs_kill(struct domain *d);
 
 /* The idle vCPU of one CPU: after sched_cpu_init(cpu); made once. */
 struct vcpu *idle_vcpu_create(unsigned cpu);
-/* domain_put()s owed for frames that were freed under locks (frame_owner.c): with no lock held. */
+/* Let go of dead domains whose last frame went, under whatever lock that was: with no lock held. */
 void frames_reap(void);
-extern struct domain *frames_to_reap; /* not NULL: there is work for it */
+extern unsigned long frames_to_reap; /* not 0: there may be work for it */
 bool vm_assist_valid(unsigned long bits);
 void domains_init(void);                      /* dom_xen, dom_io, idle domain with a vCPU for each CPU */
 

@@ -76,8 +76,6 @@ void heap_frame_free(mfn_t f);   /* last reference of an unshared page went */
 /* frame_table.c: before the allocator runs */
 mfn_t boot_alloc_frames(unsigned order);
 struct domain *frame_owner(const struct frame *f); /* valid while f has a reference */
-int frame_owner_prepare(domid_t id);         /* room for it in the directory: -EINVAL, -ENOMEM */
-void frame_owner_register(struct domain *d); /* before its first frame */
 /*
  * Frames that change hands (memory_exchange): taken from their owner (-EINVAL: not its; -EBUSY:
  * referenced elsewhere), allocated for nobody, given to a domain (false: it is dying), or freed.
@@ -90,12 +88,6 @@ void frame_free_stolen(mfn_t f);
 /* A frame that nobody ever had (a boot module's) becomes d's, with its contents: 0, -EINVAL. */
 int frame_adopt(mfn_t f, struct domain *d);
 void frames_uncount(struct domain *d, uint64_t n);
-/*
- * The last frame of d may go while any lock is held, and domain_put() may not run there:
- * frames_reap_later() notes it, frames_reap(), called with no lock held, does it.
- */
-void frames_reap_later(struct domain *d);
-void frames_reap(void);
 
 static inline uint64_t frame_index(const struct frame *f)
 {

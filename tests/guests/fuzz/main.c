@@ -230,21 +230,6 @@ static void touch_grants(void)
         }
 }
 
-/* So does it a page for each 512 domain ids that it ever saw (common/frame_owner.c). */
-static void touch_ids(uint64_t calls)
-{
-    for (unsigned int id = 512; id < calls / CALLS_LEAST + 512; id += 512) {
-        struct xen_domctl op = {.u.createdomain = {.max_vcpus = 1,
-                                                   .max_evtchn_port = -1,
-                                                   .max_grant_frames = 1,
-                                                   .max_maptrack_frames = 1,
-                                                   .grant_opts = XEN_DOMCTL_GRANT_version(1)}};
-
-        CHECK_RC(domctl(&op, XEN_DOMCTL_createdomain, id), 0);
-        CHECK_RC(domctl(&op, XEN_DOMCTL_destroydomain, id), 0);
-    }
-}
-
 static void test_calls(void)
 {
     uint64_t wanted = cmdline_number("calls", 1000000), seed = cmdline_number("seed", 1);
@@ -254,7 +239,6 @@ static void test_calls(void)
     baseline_take(&before);
     material.domids[3] = neighbour_id(); /* the child's copy has it */
     attack_each(&touch, 1, 1);
-    touch_ids(wanted);
     baseline_take(&before);
     for (unsigned int n = 1; sum.calls < wanted; n++, seed++) {
         if (!one_child(seed))

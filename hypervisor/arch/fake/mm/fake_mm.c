@@ -210,6 +210,22 @@ struct domain *domain_get(domid_t id)
         }
     return NULL;
 }
+struct domain *frame_owner(const struct frame *f)
+{
+    for (unsigned i = 0; i < nr_domains; i++)
+        if (domains[i] && domains[i]->id == f->owner)
+            return domains[i];
+    return NULL;
+}
+void frames_reap(void)
+{
+    for (unsigned i = 0; i < nr_domains; i++) {
+        struct domain *d = domains[i];
+
+        if (d && d->dead && !d->tot_pages)
+            domain_put(d);
+    }
+}
 int domain_managed(domid_t id, struct domain **out)
 {
     struct domain *d = domain_get(id == DOMID_SELF ? current->domain->id : id);
@@ -312,7 +328,7 @@ void fake_mm_kill(struct domain *d)
     d->dying = true;
     while (pv_relinquish_memory(d) == -HC_RESTART)
         ;
-    domain_put(d);
+    d->dead = true;
     frames_reap();
 }
 

@@ -157,7 +157,7 @@ int pv_domain_init(struct domain *d)
 {
     spin_lock_init(&d->arch.mmu_lock);
     d->arch.iomem_all = d->is_dom0;
-    return frame_owner_prepare(d->id);
+    return 0;
 }
 
 /* Called again and again until it returns 0; no vCPU of d runs any more. */

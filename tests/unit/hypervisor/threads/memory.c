@@ -163,9 +163,8 @@ static const char *run(unsigned round)
     fake_mm_kill(dom[0]);
     if (fake_mm_exists(0) || fake_mm_exists(1))
         return "a domain is left";
-    if (round && frames_free() != before)
-        return "memory is not all there"; /* the first round keeps a page of the owners' directory
-                                           */
+    if (frames_free() != before)
+        return "memory is not all there";
     return fake_map_users ? "a frame is left mapped" : NULL;
 }
 

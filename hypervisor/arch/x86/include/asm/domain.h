@@ -14,8 +14,6 @@ struct arch_domain {
     uint64_t upper_edits;        /* mmu_lock: how often an entry of an L2…L4 table changed, or one was made such a table */
     cpumask_t dirty_cpus;        /* CPUs whose TLB may hold its translations (a_cpumask_*) */
     bool iomem_all;              /* may map MMIO (dom0), except the hypervisor's own devices */
-    struct domain *reap_next;    /* frame_owner.c: domain_put()s owed */
-    unsigned reap_count;
     struct e820_entry *e820;     /* XENMEM_set_memory_map; d->lock */
     unsigned nr_e820;
 };
