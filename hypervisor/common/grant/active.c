@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pins: each use of a grant entry by another domain (a mapping's part, a side of a copy) is one
- * pin, with one reference to the frame. The entry cannot change its meaning while it is pinned,
+ * pin, with one reference to the frame and one to its owner: the frame alone does not keep it when
+ * it is a page of ours that we share with it. The entry cannot change its meaning while it is pinned,
  * whatever its owner writes into it.
  *
  * Interface: grant_pin, grant_repin, grant_unpin (gt.h). The owner's entry is read once, as one
@@ -157,6 +158,8 @@ int grant_pin(struct domain *owner, domid_t user, grant_ref_t ref, bool readonly
     spin_lock(&owner->grant->lock);
     rc = owner->dying ? GNTST_bad_domain : pin_locked(owner, user, ref, readonly, f);
     spin_unlock(&owner->grant->lock);
+    if (rc == GNTST_okay)
+        domain_hold(owner);
     return rc;
 }
 
@@ -173,6 +176,7 @@ int grant_repin(struct domain *owner, grant_ref_t ref, bool readonly)
             a->readers++;
         else
             a->writers++;
+        domain_hold(owner);
     }
     spin_unlock(&owner->grant->lock);
     return rc;
@@ -195,4 +199,5 @@ void grant_unpin(struct domain *owner, grant_ref_t ref, bool readonly)
     drop_frame(f, readonly);
     retract_flags(owner->grant, ref, a);
     spin_unlock(&owner->grant->lock);
+    domain_put(owner);
 }

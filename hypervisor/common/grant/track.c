@@ -139,12 +139,11 @@ long grant_release_mappings(struct domain *d)
         if (track_claim(d, gt->release_cursor, GRANT_PARTS, &t)) {
             struct domain *owner = peer_get(&peer, t.domid);
 
-            if (owner) { /* it is: its frames that we pinned keep it */
-                if (t.flags & GNTMAP_host_map)
-                    grant_unpin(owner, t.ref, t.flags & GNTMAP_readonly);
-                if (t.flags & GNTMAP_device_map)
-                    grant_unpin(owner, t.ref, t.flags & GNTMAP_readonly);
-            }
+            /* It is there: our pins keep it. */
+            if (t.flags & GNTMAP_host_map)
+                grant_unpin(owner, t.ref, t.flags & GNTMAP_readonly);
+            if (t.flags & GNTMAP_device_map)
+                grant_unpin(owner, t.ref, t.flags & GNTMAP_readonly);
             track_gone(d, gt->release_cursor, t.flags);
         }
         gt->release_cursor++;

@@ -65,13 +65,11 @@ static void finish(struct domain *d, const struct pending *p, struct peer *peer)
 
     if (!(p->t.flags & GRANT_PARTS))
         return;
-    owner = peer_get(peer, p->t.domid);
-    if (owner) { /* it is there: its frame that we pinned keeps it */
-        if (p->t.flags & GNTMAP_host_map)
-            grant_unpin(owner, p->t.ref, readonly);
-        if (p->t.flags & GNTMAP_device_map)
-            grant_unpin(owner, p->t.ref, readonly);
-    }
+    owner = peer_get(peer, p->t.domid); /* it is there: our pins keep it */
+    if (p->t.flags & GNTMAP_host_map)
+        grant_unpin(owner, p->t.ref, readonly);
+    if (p->t.flags & GNTMAP_device_map)
+        grant_unpin(owner, p->t.ref, readonly);
     track_gone(d, p->handle, p->t.flags);
 }
 

@@ -361,6 +361,55 @@ static void test_grants(void)
     CHECK_EQ(free_pages(), before);
 }
 
+/* What the hypervisor shares with a child is no memory of the child's, yet it can lend it out: we hold that, too, when it dies. */
+static void grant_shared_info(void)
+{
+    box.rc[0] = gnttab_init();
+    grant_set(8, 0, start_info->shared_info / PAGE_SIZE, GTF_permit_access | GTF_readonly);
+    box.stage = 1;
+    for (;;)
+        sched_block();
+}
+
+static void use_shared_info(void)
+{
+    struct gnttab_map_grant_ref map = {.host_addr = (uint64_t)page_alloc(),
+                                       .flags = GNTMAP_host_map | GNTMAP_readonly,
+                                       .ref = 8};
+    struct gnttab_unmap_grant_ref unmap = {.host_addr = map.host_addr};
+    struct xen_domctl op = {0};
+    volatile uint32_t *stage;
+    struct child c;
+
+    memset(&box, 0, sizeof(box));
+    REQUIRE(CHECK_RC(child_create(&c, grant_shared_info), 0) && CHECK_RC(child_run(&c), 0));
+    stage = child_view(&c, (void *)&box.stage);
+    REQUIRE(wait_stage(stage, 1));
+    child_unview((void *)stage);
+    map.dom = c.id;
+    CHECK_RC(hv_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
+    REQUIRE(CHECK_EQ(map.status, GNTST_okay));
+    CHECK_RC(child_kill(&c), 0);
+    CHECK_RC(domctl(&op, XEN_DOMCTL_getdomaininfo, c.id), 0);
+    CHECK_EQ(op.u.getdomaininfo.flags & XEN_DOMINF_dying, XEN_DOMINF_dying);
+    unmap.handle = map.handle;
+    CHECK_RC(hv_grant_op(GNTTABOP_unmap_grant_ref, &unmap, 1), 0);
+    CHECK_EQ(unmap.status, GNTST_okay);
+    CHECK_RC(child_destroy(&c), 0);
+    CHECK_RC(page_set_writable((void *)map.host_addr), 0);
+    page_free((void *)map.host_addr);
+}
+
+static void test_shared_page(void)
+{
+    uint64_t before;
+
+    use_shared_info();
+    before = free_pages();
+    use_shared_info();
+    CHECK_EQ(free_pages(), before);
+}
+
 /* The mapper dies with what it mapped: dom0's page is free of pins when it is gone. */
 static grant_ref_t offered;
 
@@ -456,5 +505,5 @@ static void test_storm(void)
     CHECK_RC(child_destroy(&c), 0);
 }
 
-GUEST("domains", TEST(privileges), TEST(scrubbed), TEST(events), TEST(grants),
+GUEST("domains", TEST(privileges), TEST(scrubbed), TEST(events), TEST(grants), TEST(shared_page),
       TEST(mapper_dies), TEST(refused_interrupt), TEST(storm));
