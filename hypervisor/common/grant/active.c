@@ -5,7 +5,7 @@
  * it is a page of ours that we share with it. The entry cannot change its meaning while it is pinned,
  * whatever its owner writes into it.
  *
- * Interface: grant_pin, grant_repin, grant_unpin (gt.h). The owner's entry is read once, as one
+ * Interface: grant_pin, grant_unpin (gt.h). The owner's entry is read once, as one
  * 8-byte value, and committed by a compare-and-swap of that value: so the domain, the flags and the
  * frame that were checked are those that hold. An owner that keeps changing it makes the use fail
  * after a few rounds. Lock: the owner's gt->lock.
@@ -160,25 +160,6 @@ int grant_pin(struct domain *owner, domid_t user, grant_ref_t ref, bool readonly
     spin_unlock(&owner->grant->lock);
     if (rc == GNTST_okay)
         domain_hold(owner);
-    return rc;
-}
-
-int grant_repin(struct domain *owner, grant_ref_t ref, bool readonly)
-{
-    struct active *a;
-    int rc;
-
-    spin_lock(&owner->grant->lock);
-    a = active_entry(owner->grant, ref);
-    rc = take_frame(owner, mfn(a->frame), readonly);
-    if (rc == GNTST_okay) {
-        if (readonly)
-            a->readers++;
-        else
-            a->writers++;
-        domain_hold(owner);
-    }
-    spin_unlock(&owner->grant->lock);
     return rc;
 }
 

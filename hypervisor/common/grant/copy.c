@@ -3,10 +3,9 @@
  * GNTTABOP_copy: move bytes between two frames, each the caller's own or granted to it, without
  * mapping either for a guest.
  *
- * A side stays pinned and mapped (map_frame) from one operation to the next while it is the same,
- * since backends copy many pieces of one page. Preemptible between operations.
+ * A side stays pinned and mapped (map_frame) from one operation of a batch to the next while it is
+ * the same, since backends copy many pieces of one page.
  */
-#include <hv/hypercall.h>
 #include <hv/string.h>
 #include <asm/cpu.h>
 #include <asm/uaccess.h>
@@ -118,36 +117,22 @@ static int copy_one(const struct gnttab_copy *op, struct side *from, struct side
     return GNTST_okay;
 }
 
-static long copy_batch(uint64_t at, unsigned n, struct side *from, struct side *to)
+long gnttab_copy(uint64_t at, unsigned n)
 {
+    struct side from = {.readonly = true}, to = {.readonly = false};
     struct gnttab_copy op[GRANT_BATCH];
+    long rc = 0;
 
     if (copy_from_guest(op, at, n * sizeof(op[0])))
         return -EFAULT;
-    for (unsigned i = 0; i < n; i++) {
-        op[i].status = (int16_t)copy_one(&op[i], from, to);
-        if (!i && n > 1 && copy_out(at, &op[0]))
-            return -EFAULT;
-    }
-    return copy_to_guest(at, op, n * sizeof(op[0]));
-}
-
-long gnttab_copy(struct hypercall *hc, uint64_t uop, unsigned count)
-{
-    struct side from = {.readonly = true}, to = {.readonly = false};
-    long rc = 0;
-
-    while (hc->progress[0] < count && !rc) {
-        uint64_t at = uop + hc->progress[0] * sizeof(struct gnttab_copy);
-        unsigned n = batch_at(at, sizeof(struct gnttab_copy), count - hc->progress[0]);
-
-        rc = copy_batch(at, n, &from, &to);
-        if (!rc && (hc->progress[0] += n) < count && preempt_needed())
-            rc = -HC_RESTART;
+    for (unsigned i = 0; i < n && !rc; i++) {
+        op[i].status = (int16_t)copy_one(&op[i], &from, &to);
+        if (!i && n > 1)
+            rc = copy_out(at, &op[0]);
     }
     side_release(&from);
     side_release(&to);
     peer_put(&from.peer);
     peer_put(&to.peer);
-    return rc;
+    return rc ? rc : copy_to_guest(at, op, n * sizeof(op[0]));
 }

@@ -56,20 +56,16 @@ struct grant_table { /* d->grant */
     uint32_t release_cursor; /* grant_release_mappings */
 };
 
-/* table.c */
-int gt_grow(struct domain *d, unsigned nr_frames);
-long gnttab_setup_table(uint64_t uop, unsigned count);
-long gnttab_query_size(uint64_t uop, unsigned count);
-long gnttab_get_version(uint64_t uop);
-long gnttab_set_version(uint64_t uop);
-long gnttab_get_status_frames(uint64_t uop);
+/* table.c; op: the public structure of that name, copied in. 0: it goes back to the guest */
+typedef long gnttab_op_fn(void *op);
+gnttab_op_fn gnttab_setup_table, gnttab_query_size, gnttab_get_version, gnttab_set_version,
+    gnttab_get_status_frames;
 
 /*
  * active.c. Pin entry ref of owner for user: *f is its frame, with a reference (typed FT_WRITABLE
- * unless readonly). GNTST_*. grant_repin takes one more of what the caller holds already.
+ * unless readonly). GNTST_*. A user that has it pinned already gets the same frame again.
  */
 int grant_pin(struct domain *owner, domid_t user, grant_ref_t ref, bool readonly, mfn_t *f);
-int grant_repin(struct domain *owner, grant_ref_t ref, bool readonly);
 void grant_unpin(struct domain *owner, grant_ref_t ref, bool readonly);
 /* Is the entry pinned? gt->lock held. */
 bool grant_is_pinned(struct grant_table *gt, grant_ref_t ref);
@@ -81,13 +77,11 @@ void track_set(struct domain *d, uint32_t handle, struct track t);
 void track_free(struct domain *d, uint32_t handle);
 /*
  * Claim the parts (GNTMAP_*) of a handle for unmapping: nobody else can until they are given back
- * (track_unclaim) or gone (track_gone: frees the handle with its last part). False: nothing is
- * mapped by such a handle. *t is the handle, in flags the parts that were claimed, perhaps none,
+ * (track_unclaim) or gone (track_unpin). False: nothing is mapped by such a handle. *t is the handle, in flags the parts that were claimed, perhaps none,
  * readonly and contains_pte.
  */
 bool track_claim(struct domain *d, uint32_t handle, uint16_t parts, struct track *t);
 void track_unclaim(struct domain *d, uint32_t handle, uint16_t parts);
-void track_gone(struct domain *d, uint32_t handle, uint16_t parts);
 
 /*
  * The domain that operations name, held from one to the next: it is mostly the same one. Start with
@@ -112,22 +106,16 @@ static inline struct domain *peer_get(struct peer *p, domid_t id)
 }
 
 /*
- * How many operations of `size` bytes at guest address `at` are copied in at once: those in its
- * page. So whoever can answer the first can answer them all, and a bad page fails at its first.
+ * The pins of the parts in t->flags, which are claimed and mapped no more, go: after an
+ * unmap, and when d dies. The handle is freed with its last part.
  */
+void track_unpin(struct domain *d, uint32_t handle, const struct track *t, struct peer *peer);
+void grant_unpin_parts(struct domain *owner, const struct track *t);
+
+/* map.c, unmap.c, copy.c: n operations, at most GRANT_BATCH, at guest address `at`, in one page or
+ * one only. 0: each has its status; -EFAULT. */
 #define GRANT_BATCH 32u
-static inline unsigned batch_at(uint64_t at, size_t size, uint64_t left)
-{
-    uint64_t n = (PAGE_SIZE - at % PAGE_SIZE) / size;
-
-    n = MIN(n, (uint64_t)GRANT_BATCH);
-    return (unsigned)(n ? MIN(n, left) : 1);
-}
-
-/* map.c, unmap.c, copy.c: from hc->progress[0] on; -HC_RESTART keeps how far they came there. */
-struct hypercall;
-long gnttab_map(struct hypercall *hc, uint64_t uop, unsigned count);
-long gnttab_unmap(struct hypercall *hc, uint64_t uop, unsigned count, bool replace);
-long gnttab_copy(struct hypercall *hc, uint64_t uop, unsigned count);
+typedef long gnttab_batch_fn(uint64_t at, unsigned n);
+gnttab_batch_fn gnttab_map, gnttab_unmap, gnttab_unmap_and_replace, gnttab_copy;
 
 #endif

@@ -6,7 +6,6 @@
  * handle. What fails undoes what went before, in the opposite order. Each operation has its own
  * status; the call as a whole is preemptible.
  */
-#include <hv/hypercall.h>
 #include <asm/cpu.h>
 #include <asm/pv.h>
 #include <asm/uaccess.h>
@@ -22,36 +21,27 @@ static uint64_t pte_flags(uint32_t flags)
 static int map_parts(struct vcpu *v, struct domain *owner, struct gnttab_map_grant_ref *op,
                      uint32_t handle)
 {
-    bool readonly = op->flags & GNTMAP_readonly, both = (op->flags & GRANT_PARTS) == GRANT_PARTS;
+    bool readonly = op->flags & GNTMAP_readonly;
+    struct track t = {.ref = op->ref,
+                      .domid = owner->id,
+                      .flags = op->flags & (GNTMAP_readonly | GNTMAP_contains_pte)};
+    int rc = GNTST_okay;
     mfn_t f;
-    int rc;
 
-    rc = grant_pin(owner, v->domain->id, op->ref, readonly, &f);
-    if (rc != GNTST_okay)
-        return rc;
-    if (both) {
-        rc = grant_repin(owner, op->ref, readonly);
-        if (rc != GNTST_okay) {
-            grant_unpin(owner, op->ref, readonly);
-            return rc;
+    for (unsigned part = GNTMAP_device_map; rc == GNTST_okay && part <= GNTMAP_host_map; part <<= 1)
+        if (op->flags & part) {
+            rc = grant_pin(owner, v->domain->id, op->ref, readonly, &f);
+            t.flags |= rc == GNTST_okay ? part : 0;
         }
-    }
-    if (op->flags & GNTMAP_host_map) {
+    if (rc == GNTST_okay && op->flags & GNTMAP_host_map)
         rc = pv_grant_map_pte(v, op->host_addr, f, readonly, op->flags & GNTMAP_contains_pte,
                               pte_flags(op->flags));
-        if (rc != GNTST_okay) {
-            if (both)
-                grant_unpin(owner, op->ref, readonly);
-            grant_unpin(owner, op->ref, readonly);
-            return rc;
-        }
+    if (rc != GNTST_okay) {
+        grant_unpin_parts(owner, &t);
+        return rc;
     }
-    track_set(
-        v->domain, handle,
-        (struct track){.ref = op->ref,
-                       .frame = (uint32_t)f.m,
-                       .domid = owner->id,
-                       .flags = op->flags & (GRANT_PARTS | GNTMAP_readonly | GNTMAP_contains_pte)});
+    t.frame = (uint32_t)f.m;
+    track_set(v->domain, handle, t);
     op->dev_bus_addr = mfn_to_maddr(f);
     op->handle = handle;
     return GNTST_okay;
@@ -77,34 +67,20 @@ static int map_one(struct vcpu *v, struct gnttab_map_grant_ref *op, struct peer 
     return rc;
 }
 
-static long map_batch(uint64_t at, unsigned n, struct peer *peer)
+long gnttab_map(uint64_t at, unsigned n)
 {
     struct gnttab_map_grant_ref op[GRANT_BATCH];
+    struct peer peer = {NULL};
     struct vcpu *v = current;
+    long rc = 0;
 
     if (copy_from_guest(op, at, n * sizeof(op[0])))
         return -EFAULT;
-    for (unsigned i = 0; i < n; i++) {
-        op[i].status = (int16_t)map_one(v, &op[i], peer);
-        if (!i && n > 1 && copy_out(at, &op[0]))
-            return -EFAULT;
-    }
-    return copy_to_guest(at, op, n * sizeof(op[0]));
-}
-
-long gnttab_map(struct hypercall *hc, uint64_t uop, unsigned count)
-{
-    struct peer peer = {NULL};
-    long rc = 0;
-
-    while (hc->progress[0] < count && !rc) {
-        uint64_t at = uop + hc->progress[0] * sizeof(struct gnttab_map_grant_ref);
-        unsigned n = batch_at(at, sizeof(struct gnttab_map_grant_ref), count - hc->progress[0]);
-
-        rc = map_batch(at, n, &peer);
-        if (!rc && (hc->progress[0] += n) < count && preempt_needed())
-            rc = -HC_RESTART;
+    for (unsigned i = 0; i < n && !rc; i++) {
+        op[i].status = (int16_t)map_one(v, &op[i], &peer);
+        if (!i && n > 1)
+            rc = copy_out(at, &op[0]);
     }
     peer_put(&peer);
-    return rc;
+    return rc ? rc : copy_to_guest(at, op, n * sizeof(op[0]));
 }

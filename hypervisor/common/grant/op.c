@@ -3,19 +3,14 @@
  * GNTTABOP_*: the dispatcher, and the small operations: swapping two entries, cache flushes, and
  * transfers, which are refused.
  *
- * Interface: do_grant_table_op: arg[0] operation, arg[1] array, arg[2] count.
+ * Interface: do_grant_table_op: arg[0] operation, arg[1] array, arg[2] count. Progress: [0]
+ * operations done; between them, or between batches, a call is preemptible.
  */
+#include <hv/hypercall.h>
 #include <asm/uaccess.h>
 #include "gt.h"
 
-/* One more operation of the array is done. True: others wait for this CPU, come back for the next.
- */
-static bool one_done(struct hypercall *hc, unsigned count)
-{
-    return ++hc->progress[0] < count && preempt_needed();
-}
-
-static int swap_one(grant_ref_t a, grant_ref_t b)
+static int swap(grant_ref_t a, grant_ref_t b)
 {
     struct grant_table *gt = current->domain->grant;
     int rc = GNTST_okay;
@@ -37,98 +32,117 @@ static int swap_one(grant_ref_t a, grant_ref_t b)
     return rc;
 }
 
-static long swap_refs(struct hypercall *hc, uint64_t uop, unsigned count)
+static long swap_refs(void *arg)
 {
-    while (hc->progress[0] < count) {
-        uint64_t at = uop + hc->progress[0] * sizeof(struct gnttab_swap_grant_ref);
-        struct gnttab_swap_grant_ref op;
+    struct gnttab_swap_grant_ref *op = arg;
 
-        if (copy_in(&op, at))
-            return -EFAULT;
-        op.status = (int16_t)swap_one(op.ref_a, op.ref_b);
-        if (copy_out(at, &op))
-            return -EFAULT;
-        if (one_done(hc, count))
-            return -HC_RESTART;
-    }
+    op->status = (int16_t)swap(op->ref_a, op->ref_b);
     return 0;
 }
 
 /* Page transfer is a thing of the past (no frontend of this century uses it): each is refused,
  * nothing moves. */
-static long transfer(struct hypercall *hc, uint64_t uop, unsigned count)
+static long transfer(void *arg)
 {
-    int16_t status = GNTST_general_error;
+    struct gnttab_transfer *op = arg;
 
-    while (hc->progress[0] < count) {
-        if (copy_out(uop + hc->progress[0] * sizeof(struct gnttab_transfer) +
-                         offsetof(struct gnttab_transfer, status),
-                     &status))
-            return -EFAULT;
-        if (one_done(hc, count))
-            return -HC_RESTART;
-    }
+    op->status = GNTST_general_error;
     return 0;
 }
 
 /* x86 keeps its caches coherent with devices: only the arguments are checked. */
-static long cache_flush(struct hypercall *hc, uint64_t uop, unsigned count)
+static long cache_flush(void *arg)
 {
-    while (hc->progress[0] < count) {
-        struct gnttab_cache_flush op;
-        mfn_t f;
+    const struct gnttab_cache_flush *op = arg;
+    mfn_t f = maddr_to_mfn(op->a.dev_bus_addr);
 
-        if (copy_in(&op, uop + hc->progress[0] * sizeof(op)))
-            return -EFAULT;
-        if (op.offset >= PAGE_SIZE || op.length > PAGE_SIZE || op.offset + op.length > PAGE_SIZE ||
-            (op.op & ~(GNTTAB_CACHE_INVAL | GNTTAB_CACHE_CLEAN)))
-            return -EINVAL;
-        f = maddr_to_mfn(op.a.dev_bus_addr);
-        if (op.length && op.op) {
-            if (!mfn_is_ram(f))
-                return -EINVAL;
-            if (!frame_get(f, current->domain))
-                return -EPERM;
-            frame_put(f);
-        }
-        if (one_done(hc, count))
-            return -HC_RESTART;
-    }
+    if (op->offset >= PAGE_SIZE || op->length > PAGE_SIZE || op->offset + op->length > PAGE_SIZE ||
+        (op->op & ~(GNTTAB_CACHE_INVAL | GNTTAB_CACHE_CLEAN)))
+        return -EINVAL;
+    if (!op->length || !op->op)
+        return 0;
+    if (!mfn_is_ram(f))
+        return -EINVAL;
+    if (!frame_get(f, current->domain))
+        return -EPERM;
+    frame_put(f);
     return 0;
+}
+
+static const struct grant_op {
+    uint8_t size;
+    gnttab_batch_fn *batch; /* NULL: */
+    gnttab_op_fn *one;      /* of one structure, which goes back to the guest after success … */
+    bool only_in;           /* … or not */
+    enum { ARRAY, ALONE, ONE } count; /* ALONE: one, whatever the count says; ONE: that must say 1 */
+} ops[] = {
+    [GNTTABOP_map_grant_ref] = {sizeof(struct gnttab_map_grant_ref), gnttab_map},
+    [GNTTABOP_unmap_grant_ref] = {sizeof(struct gnttab_unmap_grant_ref), gnttab_unmap},
+    [GNTTABOP_unmap_and_replace] = {sizeof(struct gnttab_unmap_and_replace),
+                                    gnttab_unmap_and_replace},
+    [GNTTABOP_copy] = {sizeof(struct gnttab_copy), gnttab_copy},
+    [GNTTABOP_setup_table] = {sizeof(struct gnttab_setup_table), .one = gnttab_setup_table,
+                              .count = ONE},
+    [GNTTABOP_transfer] = {sizeof(struct gnttab_transfer), .one = transfer},
+    [GNTTABOP_query_size] = {sizeof(struct gnttab_query_size), .one = gnttab_query_size,
+                             .count = ONE},
+    [GNTTABOP_set_version] = {sizeof(struct gnttab_set_version), .one = gnttab_set_version,
+                              .count = ALONE},
+    [GNTTABOP_get_status_frames] = {sizeof(struct gnttab_get_status_frames),
+                                    .one = gnttab_get_status_frames, .count = ONE},
+    [GNTTABOP_get_version] = {sizeof(struct gnttab_get_version), .one = gnttab_get_version,
+                              .count = ALONE},
+    [GNTTABOP_swap_grant_ref] = {sizeof(struct gnttab_swap_grant_ref), .one = swap_refs},
+    [GNTTABOP_cache_flush] = {sizeof(struct gnttab_cache_flush), .one = cache_flush,
+                              .only_in = true},
+};
+
+static long run_one(const struct grant_op *e, uint64_t at)
+{
+    struct gnttab_transfer largest;
+    long rc;
+
+    if (copy_from_guest(&largest, at, e->size))
+        return -EFAULT;
+    rc = e->one(&largest);
+    return rc || e->only_in ? rc : copy_to_guest(at, &largest, e->size);
+}
+
+/*
+ * How many operations at guest address `at` are copied in at once: those in its page. So whoever
+ * can answer the first can answer them all, and a bad page fails at its first.
+ */
+static unsigned batch_at(uint64_t at, size_t size, uint64_t left)
+{
+    uint64_t n = (PAGE_SIZE - at % PAGE_SIZE) / size;
+
+    n = MIN(n, (uint64_t)GRANT_BATCH);
+    return (unsigned)(n ? MIN(n, left) : 1);
 }
 
 long do_grant_table_op(struct hypercall *hc)
 {
-    uint64_t uop = hc->arg[1];
-    unsigned count = (unsigned)hc->arg[2];
+    unsigned op = (unsigned)hc->arg[0], count = (unsigned)hc->arg[2];
+    const struct grant_op *e;
+    long rc = 0;
 
     if ((int)count < 0)
         return -EINVAL;
-    switch ((unsigned)hc->arg[0]) {
-    case GNTTABOP_map_grant_ref:
-        return gnttab_map(hc, uop, count);
-    case GNTTABOP_unmap_grant_ref:
-        return gnttab_unmap(hc, uop, count, false);
-    case GNTTABOP_unmap_and_replace:
-        return gnttab_unmap(hc, uop, count, true);
-    case GNTTABOP_setup_table:
-        return gnttab_setup_table(uop, count);
-    case GNTTABOP_transfer:
-        return transfer(hc, uop, count);
-    case GNTTABOP_copy:
-        return gnttab_copy(hc, uop, count);
-    case GNTTABOP_query_size:
-        return gnttab_query_size(uop, count);
-    case GNTTABOP_set_version:
-        return gnttab_set_version(uop);
-    case GNTTABOP_get_status_frames:
-        return count == 1 ? gnttab_get_status_frames(uop) : -EINVAL;
-    case GNTTABOP_get_version:
-        return gnttab_get_version(uop);
-    case GNTTABOP_swap_grant_ref:
-        return swap_refs(hc, uop, count);
-    case GNTTABOP_cache_flush:
-        return cache_flush(hc, uop, count);
+    if (op >= ARRAY_SIZE(ops) || !ops[op].size)
+        return -ENOSYS;
+    e = &ops[op];
+    if (e->count == ONE && count != 1)
+        return -EINVAL;
+    if (e->count != ARRAY)
+        count = 1;
+    while (!rc && hc->progress[0] < count) {
+        uint64_t at = hc->arg[1] + hc->progress[0] * e->size;
+        unsigned n = e->batch ? batch_at(at, e->size, count - hc->progress[0]) : 1;
+
+        rc = e->batch ? e->batch(at, n) : run_one(e, at);
+        hc->progress[0] += n;
+        if (!rc && hc->progress[0] < count && preempt_needed())
+            rc = -HC_RESTART;
     }
-    return -ENOSYS;
+    return rc;
 }

@@ -13,7 +13,7 @@
 #include "gt.h"
 
 /* Memory first, outside of the lock; then only what is still missing is put in. */
-int gt_grow(struct domain *d, unsigned nr_frames)
+static int gt_grow(struct domain *d, unsigned nr_frames)
 {
     struct grant_table *gt = d->grant;
 
@@ -106,94 +106,72 @@ static struct domain *target(domid_t id, int16_t *status)
     return d;
 }
 
-long gnttab_setup_table(uint64_t uop, unsigned count)
+long gnttab_setup_table(void *arg)
 {
-    struct gnttab_setup_table op;
+    struct gnttab_setup_table *op = arg;
     struct domain *d;
 
-    if (count != 1)
-        return -EINVAL;
-    if (copy_in(&op, uop))
+    if (!guest_range_ok((uint64_t)op->frame_list.p, 1))
         return -EFAULT;
-    if (!guest_range_ok((uint64_t)op.frame_list.p, 1))
-        return -EFAULT;
-    d = target(op.dom, &op.status);
-    if (d) {
-        if (gt_grow(d, op.nr_frames))
-            op.status = GNTST_general_error;
-        for (unsigned i = 0; i < op.nr_frames && op.status == GNTST_okay; i++) {
-            xen_pfn_t frame = virt_to_mfn(d->grant->shared[i]).m;
-
-            if (copy_out((uint64_t)op.frame_list.p + i * sizeof(frame), &frame))
-                op.status = GNTST_bad_virt_addr;
-        }
-        domain_put(d);
-    }
-    return copy_out(uop, &op);
-}
-
-long gnttab_query_size(uint64_t uop, unsigned count)
-{
-    struct gnttab_query_size op;
-    struct domain *d;
-
-    if (count != 1)
-        return -EINVAL;
-    if (copy_in(&op, uop))
-        return -EFAULT;
-    d = target(op.dom, &op.status);
-    if (d) {
-        op.nr_frames = READ_ONCE(d->grant->nr_frames);
-        op.max_nr_frames = d->grant->max_frames;
-        domain_put(d);
-    }
-    return copy_out(uop, &op);
-}
-
-long gnttab_get_version(uint64_t uop)
-{
-    struct gnttab_get_version op;
-    struct domain *d;
-    int16_t status;
-
-    if (copy_in(&op, uop))
-        return -EFAULT;
-    d = target(op.dom, &status);
+    d = target(op->dom, &op->status);
     if (!d)
-        return status == GNTST_bad_domain ? -ESRCH : -EPERM;
+        return 0;
+    if (gt_grow(d, op->nr_frames))
+        op->status = GNTST_general_error;
+    for (unsigned i = 0; i < op->nr_frames && op->status == GNTST_okay; i++) {
+        xen_pfn_t frame = virt_to_mfn(d->grant->shared[i]).m;
+
+        if (copy_out((uint64_t)op->frame_list.p + i * sizeof(frame), &frame))
+            op->status = GNTST_bad_virt_addr;
+    }
     domain_put(d);
-    op.version = 1;
-    return copy_out(uop, &op);
+    return 0;
 }
 
-long gnttab_set_version(uint64_t uop)
+long gnttab_query_size(void *arg)
 {
-    struct gnttab_set_version op;
+    struct gnttab_query_size *op = arg;
+    struct domain *d = target(op->dom, &op->status);
 
-    if (copy_in(&op, uop))
-        return -EFAULT;
-    if (op.version == 2)
-        return -ENOSYS;
-    if (op.version != 1)
-        return -EINVAL;
-    return copy_out(uop, &op);
+    if (d) {
+        op->nr_frames = READ_ONCE(d->grant->nr_frames);
+        op->max_nr_frames = d->grant->max_frames;
+        domain_put(d);
+    }
+    return 0;
+}
+
+long gnttab_get_version(void *arg)
+{
+    struct gnttab_get_version *op = arg;
+    struct domain *d;
+    int rc = domain_managed(op->dom, &d);
+
+    if (!rc) {
+        op->version = 1;
+        domain_put(d);
+    }
+    return rc;
+}
+
+long gnttab_set_version(void *arg)
+{
+    const struct gnttab_set_version *op = arg;
+
+    return op->version == 1 ? 0 : op->version == 2 ? -ENOSYS : -EINVAL;
 }
 
 /* Status frames belong to version 2. */
-long gnttab_get_status_frames(uint64_t uop)
+long gnttab_get_status_frames(void *arg)
 {
-    struct gnttab_get_status_frames op;
-    struct domain *d;
+    struct gnttab_get_status_frames *op = arg;
+    struct domain *d = target(op->dom, &op->status);
 
-    if (copy_in(&op, uop))
-        return -EFAULT;
-    d = target(op.dom, &op.status);
     if (d) {
-        op.status = GNTST_general_error;
+        op->status = GNTST_general_error;
         domain_put(d);
     }
-    return copy_to_guest(uop + offsetof(struct gnttab_get_status_frames, status), &op.status,
-                         sizeof(op.status));
+    return 0;
 }
 
 unsigned grant_max_frames(const struct domain *d)

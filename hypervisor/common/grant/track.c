@@ -115,10 +115,21 @@ void track_unclaim(struct domain *d, uint32_t handle, uint16_t parts)
                        (uint16_t)(parts | parts << CLAIMED_SHIFT), __ATOMIC_RELEASE);
 }
 
-void track_gone(struct domain *d, uint32_t handle, uint16_t parts)
+void grant_unpin_parts(struct domain *owner, const struct track *t)
 {
-    uint16_t gone = (uint16_t)((parts & GRANT_PARTS) << CLAIMED_SHIFT);
+    for (unsigned part = GNTMAP_device_map; part <= GNTMAP_host_map; part <<= 1)
+        if (t->flags & part)
+            grant_unpin(owner, t->ref, t->flags & GNTMAP_readonly);
+}
 
+void track_unpin(struct domain *d, uint32_t handle, const struct track *t, struct peer *peer)
+{
+    uint16_t gone = (uint16_t)((t->flags & GRANT_PARTS) << CLAIMED_SHIFT);
+
+    if (!gone)
+        return;
+    /* Its owner is there: our pins keep it. */
+    grant_unpin_parts(peer_get(peer, t->domid), t);
     if (!(__atomic_and_fetch(&track_at(d->grant, handle)->flags, (uint16_t)~gone,
                              __ATOMIC_ACQ_REL) &
           LIVE))
@@ -136,16 +147,8 @@ long grant_release_mappings(struct domain *d)
     while (gt->release_cursor < gt->nr_tracks) {
         struct track t;
 
-        if (track_claim(d, gt->release_cursor, GRANT_PARTS, &t)) {
-            struct domain *owner = peer_get(&peer, t.domid);
-
-            /* It is there: our pins keep it. */
-            if (t.flags & GNTMAP_host_map)
-                grant_unpin(owner, t.ref, t.flags & GNTMAP_readonly);
-            if (t.flags & GNTMAP_device_map)
-                grant_unpin(owner, t.ref, t.flags & GNTMAP_readonly);
-            track_gone(d, gt->release_cursor, t.flags);
-        }
+        if (track_claim(d, gt->release_cursor, GRANT_PARTS, &t))
+            track_unpin(d, gt->release_cursor, &t, &peer);
         gt->release_cursor++;
         if (preempt_needed()) {
             rc = -HC_RESTART;

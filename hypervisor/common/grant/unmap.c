@@ -7,7 +7,6 @@
  * after its owner got it back. Each step of an operation is claimed (track.c), so that two vCPUs
  * that unmap one handle do not both undo it.
  */
-#include <hv/hypercall.h>
 #include <asm/cpu.h>
 #include <asm/pv.h>
 #include <asm/uaccess.h>
@@ -58,25 +57,11 @@ static int begin(struct vcpu *v, const union request *r, struct pending *p, bool
     return rc;
 }
 
-static void finish(struct domain *d, const struct pending *p, struct peer *peer)
-{
-    bool readonly = p->t.flags & GNTMAP_readonly;
-    struct domain *owner;
-
-    if (!(p->t.flags & GRANT_PARTS))
-        return;
-    owner = peer_get(peer, p->t.domid); /* it is there: our pins keep it */
-    if (p->t.flags & GNTMAP_host_map)
-        grant_unpin(owner, p->t.ref, readonly);
-    if (p->t.flags & GNTMAP_device_map)
-        grant_unpin(owner, p->t.ref, readonly);
-    track_gone(d, p->handle, p->t.flags);
-}
-
-static long unmap_batch(uint64_t at, unsigned n, bool replace, struct peer *peer)
+static long unmap(uint64_t at, unsigned n, bool replace)
 {
     union request op[GRANT_BATCH];
     struct pending p[GRANT_BATCH];
+    struct peer peer = {NULL};
     struct vcpu *v = current;
     uint16_t any = 0;
 
@@ -89,23 +74,17 @@ static long unmap_batch(uint64_t at, unsigned n, bool replace, struct peer *peer
     if (any & GNTMAP_host_map)
         pv_grant_flush(v->domain);
     for (unsigned i = 0; i < n; i++)
-        finish(v->domain, &p[i], peer);
+        track_unpin(v->domain, p[i].handle, &p[i].t, &peer);
+    peer_put(&peer);
     return copy_to_guest(at, op, n * sizeof(op[0]));
 }
 
-long gnttab_unmap(struct hypercall *hc, uint64_t uop, unsigned count, bool replace)
+long gnttab_unmap(uint64_t at, unsigned n)
 {
-    struct peer peer = {NULL};
-    long rc = 0;
+    return unmap(at, n, false);
+}
 
-    while (hc->progress[0] < count && !rc) {
-        uint64_t at = uop + hc->progress[0] * sizeof(union request);
-        unsigned n = batch_at(at, sizeof(union request), count - hc->progress[0]);
-
-        rc = unmap_batch(at, n, replace, &peer);
-        if (!rc && (hc->progress[0] += n) < count && preempt_needed())
-            rc = -HC_RESTART;
-    }
-    peer_put(&peer);
-    return rc;
+long gnttab_unmap_and_replace(uint64_t at, unsigned n)
+{
+    return unmap(at, n, true);
 }
