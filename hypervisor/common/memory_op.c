@@ -98,7 +98,7 @@ static bool decrease(const struct extents *e, unsigned long i)
     return true;
 }
 
-static long reservation(struct hypercall *hc, extent_fn *fn, bool needs_list)
+static long reservation(struct hypercall *hc, extent_fn *fn)
 {
     unsigned long start = hc->arg[0] >> CMD_BITS, i;
     struct xen_memory_reservation r;
@@ -109,7 +109,7 @@ static long reservation(struct hypercall *hc, extent_fn *fn, bool needs_list)
     e.list = (uint64_t)r.extent_start.p;
     e.order = r.extent_order;
     if (memory_alloc_flags(r.mem_flags, &e.flags) || e.order > memory_max_order() ||
-        (needs_list && !e.list) || !guest_range_ok(e.list, r.nr_extents * sizeof(xen_pfn_t)) ||
+        (fn != increase && !e.list) || !guest_range_ok(e.list, r.nr_extents * sizeof(xen_pfn_t)) ||
         (r.mem_flags & XENMEMF_populate_on_demand) || domain_managed(r.domid, &e.d))
         return start;
     for (i = start + hc->progress[0]; i < r.nr_extents; i++) {
@@ -123,21 +123,6 @@ static long reservation(struct hypercall *hc, extent_fn *fn, bool needs_list)
     }
     domain_put(e.d);
     return i;
-}
-
-static long op_increase(struct hypercall *hc)
-{
-    return reservation(hc, increase, false);
-}
-
-static long op_decrease(struct hypercall *hc)
-{
-    return reservation(hc, decrease, true);
-}
-
-static long op_populate(struct hypercall *hc)
-{
-    return reservation(hc, populate, true);
 }
 
 /* A tool reserves what it will populate. <xen/memory.h> XENMEM_claim_pages */
@@ -167,15 +152,16 @@ static long op_maximum_ram_page(struct hypercall *hc)
     return max_ram_mfn().m;
 }
 
-static long ask_domain(struct hypercall *hc, uint64_t (*ask)(struct domain *d))
+/* A question about the domain whose id the argument begins with. */
+static long ask_domain(struct hypercall *hc, long (*ask)(struct domain *d))
 {
-    struct xen_memory_domain q;
     struct domain *d;
+    domid_t id;
     long rc;
 
-    if (copy_in(&q, hc->arg[1]))
+    if (copy_in(&id, hc->arg[1]))
         return -EFAULT;
-    rc = domain_managed(q.domid, &d);
+    rc = domain_managed(id, &d);
     if (rc)
         return rc;
     rc = ask(d);
@@ -183,102 +169,78 @@ static long ask_domain(struct hypercall *hc, uint64_t (*ask)(struct domain *d))
     return rc;
 }
 
-static uint64_t tot_pages(struct domain *d)
+static long tot_pages(struct domain *d)
 {
     return READ_ONCE(d->tot_pages);
 }
 
-static uint64_t max_pages(struct domain *d)
+static long max_pages(struct domain *d)
 {
     return READ_ONCE(d->max_pages);
 }
 
 /* What the guest itself keeps in its shared_info. */
-static uint64_t max_pfn(struct domain *d)
+static long max_pfn(struct domain *d)
 {
-    return d->shared_info ? READ_ONCE(d->shared_info->arch.max_pfn) - 1 : ~0UL;
-}
-
-static long op_current_reservation(struct hypercall *hc)
-{
-    return ask_domain(hc, tot_pages);
-}
-
-static long op_maximum_reservation(struct hypercall *hc)
-{
-    return ask_domain(hc, max_pages);
-}
-
-static long op_maximum_gpfn(struct hypercall *hc)
-{
-    return ask_domain(hc, max_pfn);
+    return READ_ONCE(d->shared_info->arch.max_pfn) - 1;
 }
 
 /* A PV domain has no physical map that the hypervisor keeps. */
-static long op_physmap(struct hypercall *hc)
+static long physmap(struct domain *d)
 {
-    struct xen_add_to_physmap x; /* domid is the first field of each of the three */
-    struct domain *d;
-    int rc;
-
-    if (copy_in(&x.domid, hc->arg[1]))
-        return -EFAULT;
-    rc = domain_managed(x.domid, &d);
-    if (rc)
-        return rc;
-    domain_put(d);
     return -EACCES;
+}
+
+static long no_vnuma(struct domain *d)
+{
+    return -EOPNOTSUPP;
 }
 
 static long op_vnumainfo(struct hypercall *hc)
 {
     struct xen_vnuma_topology_info x;
-    struct domain *d;
-    int rc;
 
     if (copy_in(&x, hc->arg[1]))
         return -EFAULT;
-    if (x.pad)
-        return -EINVAL;
-    rc = domain_managed(x.domid, &d);
-    if (rc)
-        return rc;
-    domain_put(d);
-    return -EOPNOTSUPP;
+    return x.pad ? -EINVAL : ask_domain(hc, no_vnuma);
 }
 
 static const struct {
-    long (*fn)(struct hypercall *hc);
-    bool extents; /* a start extent may be given */
+    extent_fn *extent; /* one of the reservation calls; else … */
+    long (*ask)(struct domain *d);
+    hypercall_fn *fn;
+    bool start; /* a start extent may be given, and is ignored */
 } ops[] = {
-    [XENMEM_increase_reservation] = {op_increase, true},
-    [XENMEM_decrease_reservation] = {op_decrease, true},
-    [XENMEM_populate_physmap] = {op_populate, true},
-    [XENMEM_exchange] = {memory_exchange, false},
-    [XENMEM_claim_pages] = {op_claim_pages, false},
-    [XENMEM_maximum_ram_page] = {op_maximum_ram_page, false},
-    [XENMEM_current_reservation] = {op_current_reservation, false},
-    [XENMEM_maximum_reservation] = {op_maximum_reservation, false},
-    [XENMEM_maximum_gpfn] = {op_maximum_gpfn, false},
-    [XENMEM_add_to_physmap] = {op_physmap, true},
-    [XENMEM_add_to_physmap_batch] = {op_physmap, true},
-    [XENMEM_remove_from_physmap] = {op_physmap, false},
-    [XENMEM_get_vnumainfo] = {op_vnumainfo, false},
-    [XENMEM_acquire_resource] = {memory_acquire_resource, false},
-    [XENMEM_memory_map] = {memory_map, false},
-    [XENMEM_machine_memory_map] = {machine_memory_map, false},
-    [XENMEM_set_memory_map] = {set_memory_map, false},
-    [XENMEM_machphys_mapping] = {machphys_mapping, false},
-    [XENMEM_machphys_mfn_list] = {machphys_mfn_list, false},
+    [XENMEM_increase_reservation] = {increase},
+    [XENMEM_decrease_reservation] = {decrease},
+    [XENMEM_populate_physmap] = {populate},
+    [XENMEM_exchange] = {.fn = memory_exchange},
+    [XENMEM_claim_pages] = {.fn = op_claim_pages},
+    [XENMEM_maximum_ram_page] = {.fn = op_maximum_ram_page},
+    [XENMEM_current_reservation] = {.ask = tot_pages},
+    [XENMEM_maximum_reservation] = {.ask = max_pages},
+    [XENMEM_maximum_gpfn] = {.ask = max_pfn},
+    [XENMEM_add_to_physmap] = {.ask = physmap, .start = true},
+    [XENMEM_add_to_physmap_batch] = {.ask = physmap, .start = true},
+    [XENMEM_remove_from_physmap] = {.ask = physmap},
+    [XENMEM_get_vnumainfo] = {.fn = op_vnumainfo},
+    [XENMEM_acquire_resource] = {.fn = memory_acquire_resource},
+    [XENMEM_memory_map] = {.fn = memory_map},
+    [XENMEM_machine_memory_map] = {.fn = machine_memory_map},
+    [XENMEM_set_memory_map] = {.fn = set_memory_map},
+    [XENMEM_machphys_mapping] = {.fn = machphys_mapping},
+    [XENMEM_machphys_mfn_list] = {.fn = machphys_mfn_list},
 };
 
 long do_memory_op(struct hypercall *hc)
 {
     unsigned long op = hc->arg[0] & CMD_MASK;
 
-    if (op >= ARRAY_SIZE(ops) || !ops[op].fn)
+    if (op < ARRAY_SIZE(ops) && ops[op].extent)
+        return reservation(hc, ops[op].extent);
+    if (op >= ARRAY_SIZE(ops) || (!ops[op].fn && !ops[op].ask))
         return -ENOSYS; /* sharing, paging, PoD: as a Xen built without them */
-    if (hc->arg[0] > op && !ops[op].extents)
+    if (hc->arg[0] > op && !ops[op].start)
         return -EINVAL;
-    return ops[op].fn(hc);
+    return ops[op].ask ? ask_domain(hc, ops[op].ask) : ops[op].fn(hc);
 }

@@ -258,6 +258,7 @@ void domain_put(struct domain *d)
         if (domains[i] == d)
             domains[i] = NULL;
     pv_domain_destroy(d);
+    free(d->shared_info);
     for (unsigned i = 0; i < d->max_vcpus; i++)
         free(d->vcpu[i]);
     free(d->vcpu);
@@ -279,6 +280,7 @@ static struct domain *new_domain(domid_t id)
     d->id = id;
     d->refs = 1;
     d->max_vcpus = FAKE_VCPUS;
+    d->shared_info = calloc(1, sizeof(*d->shared_info));
     d->vcpu = calloc(FAKE_VCPUS, sizeof(*d->vcpu));
     for (unsigned i = 0; i < FAKE_VCPUS; i++) {
         struct vcpu *v = d->vcpu[i] = calloc(1, sizeof(*v));
