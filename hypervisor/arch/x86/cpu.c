@@ -11,7 +11,6 @@
 #include <hv/string.h>
 #include <hv/time.h>
 #include <asm/cpufeature.h>
-#include <asm/entry_offsets.h>
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
 #include <asm/page.h>
@@ -145,13 +144,13 @@ void cpu_setup(void)
     write_cr4(cpu_cr4());
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (cpu_has.nx ? EFER_NXE : 0));
     wrmsr(MSR_PAT, PAT_VALUE);
-    wrmsr(MSR_STAR, (uint64_t)GUEST_CS32 << 48 | (uint64_t)HV_CS << 32);
+    wrmsr(MSR_STAR, (uint64_t)FLAT_RING3_CS32 << 48 | (uint64_t)HV_CS << 32);
     wrmsr(MSR_LSTAR, stub);
     wrmsr(MSR_CSTAR, stub + 64); /* hypervisor.lds, entry.S: the second entry of the stub page */
     wrmsr(MSR_FMASK, FMASK_VALUE);
     if (cpu_has.sysenter) {
         wrmsr_safe(MSR_SYSENTER_CS, HV_CS);
-        wrmsr_safe(MSR_SYSENTER_ESP, (uint64_t)cpu_top() + UREGS_hw_end);
+        wrmsr_safe(MSR_SYSENTER_ESP, (uint64_t)&guest_regs()->es);
         wrmsr_safe(MSR_SYSENTER_EIP, (uint64_t)entry_sysenter);
     }
     if (cpu_has.xsave)

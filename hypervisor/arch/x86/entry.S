@@ -88,7 +88,6 @@ ist_common:
  * SYSCALL changes no stack, and GS is the guest's: so each CPU runs these few instructions at an address of its own (the first page of its
  * region) and finds its stack relative to that. The numbers after "-" are where the next instruction begins in the page.
  */
-#define STUB_TO_TOP 0x10000     /* PERCPU_STACK_PAGE + PERCPU_STACK_PAGES pages; entry_offsets.c asserts it */
         .macro SYSCALL_STUB start, cs, vector, to
         mov     %rsp, STUB_TO_TOP - TOP_SCRATCH - \start - 7(%rip)
         lea     STUB_TO_TOP - TOP_REGS_END - \start - 14(%rip), %rsp

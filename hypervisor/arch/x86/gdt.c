@@ -7,7 +7,6 @@
  * (but the TSS's busy bit).
  */
 #include <asm/cpufeature.h>
-#include <asm/entry_offsets.h>
 #include <asm/hv_paging.h>
 
 struct tss64 {
@@ -19,6 +18,10 @@ struct tss64 {
     uint16_t reserved3, iomap;
 } __attribute__((packed));
 _Static_assert(sizeof(struct tss64) == 104, "hardware format");
+
+#define HV_SS  0xe010
+#define HV_TSS 0xe040
+#define HV_LDT 0xe050
 
 #define ENTRY(selector) (((selector)&0xfff) >> 3) /* in our page */
 
@@ -40,15 +43,15 @@ int gdt_cpu_init(unsigned cpu, struct cpu *c)
         return -ENOMEM;
     gdt[ENTRY(HV_CS)] = 0x00af9b000000ffffUL;
     gdt[ENTRY(HV_SS)] = 0x00cf93000000ffffUL;
-    gdt[ENTRY(GUEST_CS32)] = 0x00cffb000000ffffUL;
-    gdt[ENTRY(GUEST_SS)] = 0x00cff3000000ffffUL;
-    gdt[ENTRY(GUEST_CS64)] = 0x00affb000000ffffUL;
+    gdt[ENTRY(FLAT_RING3_CS32)] = 0x00cffb000000ffffUL;
+    gdt[ENTRY(FLAT_RING3_SS64)] = 0x00cff3000000ffffUL;
+    gdt[ENTRY(FLAT_RING3_CS64)] = 0x00affb000000ffffUL;
     set_system_descriptor(&gdt[ENTRY(HV_TSS)], (uint64_t)tss, sizeof(*tss) - 1, 9);
 
     /* Each IST stack is one page at the bottom of the CPU's stack area; order as in idt.c. */
     for (unsigned i = 0; i < 4; i++)
         tss->ist[i] = percpu_va(cpu, PERCPU_STACK_PAGE + i + 1);
-    tss->rsp[0] = percpu_va(cpu, PERCPU_STACK_PAGE + PERCPU_STACK_PAGES) - TOP_REGS_END;
+    tss->rsp[0] = (uint64_t)&percpu_top(cpu)->regs.es;
     tss->iomap = sizeof(*tss);
 
     e = percpu_l1(cpu)[PERCPU_GDT_PAGE + FIRST_RESERVED_GDT_PAGE];

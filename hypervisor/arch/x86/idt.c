@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The interrupt descriptor table: one for all CPUs. Every gate is an interrupt gate (entered with
  * interrupts off). */
-#include <asm/entry_offsets.h>
+#include <asm/cpufeature.h>
 #include <asm/traps.h>
 
 struct gate {

@@ -118,7 +118,7 @@ static bool start_cpu(unsigned id, unsigned page)
     uint32_t to = cpu_data[id]->apic_id;
     uint64_t before = rdtsc();
 
-    ap_stack = percpu_va(id, PERCPU_STACK_PAGE + PERCPU_STACK_PAGES);
+    ap_stack = (uint64_t)(percpu_top(id) + 1);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     apic_send(to, APIC_INIT);
     for (unsigned n = 0; n < 2 && ap_alive != id; n++) {

@@ -15,7 +15,6 @@
 #include <hv/vcpu.h>
 #include <asm/cpu.h>
 #include <asm/cpufeature.h>
-#include <asm/entry_offsets.h>
 #include <asm/msr.h>
 #include <asm/pv.h>
 

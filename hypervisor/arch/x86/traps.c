@@ -13,7 +13,6 @@
 #include <hv/vcpu.h>
 #include <asm/cpu.h>
 #include <asm/cpufeature.h>
-#include <asm/entry_offsets.h>
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
 #include <asm/smp.h>

@@ -16,7 +16,7 @@
 struct sched_unit; /* common/sched */
 
 struct vcpu {
-    /* What entry.S reads on every way in and out; asm/entry_offsets.h knows where it is. */
+    /* What entry.S reads on every way in and out; entry_offsets.c knows where it is. */
     struct hypercall hc;            /* the hypercall under way; state of a preempted one */
     union {
         uint32_t attention;         /* one of these three: its way back to the guest is not the straight one */

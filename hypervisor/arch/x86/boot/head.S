@@ -6,10 +6,9 @@
  * The first tables map the low 4 GiB one to one (everything Multiboot hands over is there) and the image at its link address.
  * hv_paging.c replaces them; they stay in the image only for the other CPUs' first instructions.
  */
-#define VA_IMAGE 0xffff818000000000
-#define PHYS(sym) (sym - VA_IMAGE)
-#include <asm/entry_offsets.h>
+#include <entry_offsets.h>
 
+#define PHYS(sym) (sym - VA_IMAGE)
 #define AP_MARK 0x4d554c54 /* in %ebp, where the boot CPU has the loader's magic number */
 #define MB1_MAGIC 0x1badb002
 #define MB1_FLAGS 0x00010003 /* page-aligned modules, memory information, addresses below (QEMU wants them for a 64-bit ELF) */

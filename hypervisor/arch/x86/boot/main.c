@@ -36,7 +36,7 @@ uint64_t boot_early(uint32_t magic, uint64_t info)
     boot_info_init(magic, info, image_va_to_maddr(_image_start), image_va_to_maddr(_end));
     cpu_features_init();
     hv_paging_init();
-    top = (struct cpu_top *)percpu_va(0, PERCPU_STACK_PAGE + PERCPU_STACK_PAGES) - 1;
+    top = percpu_top(0);
     top->cpu = &boot_cpu;
     return (uint64_t)(top + 1);
 }

@@ -11,8 +11,7 @@
 #include <hv/types.h>
 #include <hv/errno.h>
 
-#define STACK_ORDER 3
-#define STACK_SIZE  (PAGE_SIZE << STACK_ORDER)
+#define STACK_SIZE (8 * PAGE_SIZE)
 
 struct vcpu;
 struct runqueue;     /* common/sched */

@@ -30,7 +30,8 @@ uint64_t cpu_cr4(void);      /* what CR4 holds while no guest asks for more */
 bool cpu_matches_boot(void); /* a further CPU: it has all that the boot CPU has */
 void cpu_print(void);
 
-/* gdt.c */
+/* gdt.c. Our page of the GDT is page 14; <xen/arch-x86/xen-x86_64.h> fixes the guests' flat selectors in it. */
+#define HV_CS 0xe008
 int gdt_cpu_init(unsigned cpu,
                  struct cpu *c); /* allocate and fill; before gdt_cpu_load on that CPU */
 void gdt_cpu_load(struct cpu *c);

@@ -31,7 +31,7 @@ struct trap_bounce {
 #define FIRST_RESERVED_GDT_PAGE 14
 
 struct arch_vcpu {
-    /* syscall.S reads these (asm/entry_offsets.h) */
+    /* syscall.S reads these (entry_offsets.c) */
     bool user_mode;              /* runs on guest_table_user (guest user), else guest kernel */
     bool nmi_blocked;            /* an NMI frame was delivered; until the next iret hypercall */
     bool syscall_masks_events;

@@ -3,7 +3,7 @@
  * For assembly: what entry.S and syscall.S share. Distances are from the frame (struct cpu_user_regs at the top of the
  * CPU's stack); a macro that is used with the stack pointer elsewhere in it takes that into account by `at`.
  */
-#include <asm/entry_offsets.h>
+#include <entry_offsets.h>
 #include <asm/smap.h>
 
         .macro CLEAR_REGS

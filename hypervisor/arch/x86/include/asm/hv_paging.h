@@ -51,6 +51,11 @@ static inline uint64_t percpu_va(unsigned cpu, unsigned page)
 {
     return VA_PERCPU + ((uint64_t)cpu << PERCPU_SHIFT) + ((uint64_t)page << PAGE_SHIFT);
 }
+/* The top of a CPU's stack. */
+static inline struct cpu_top *percpu_top(unsigned cpu)
+{
+    return (struct cpu_top *)percpu_va(cpu, PERCPU_STACK_PAGE + PERCPU_STACK_PAGES) - 1;
+}
 /* The 64 PTEs behind map_frame()'s slots of a CPU, and the address of the first slot. */
 uint64_t *map_slot_ptes(unsigned cpu);
 void *map_slot_va(unsigned cpu);

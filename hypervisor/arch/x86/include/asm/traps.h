@@ -25,6 +25,10 @@ enum trap {
     TRAP_AC = 17,
     TRAP_MC = 18,
     TRAP_XM = 19,
+
+    VECTOR_SYSCALL = 0x100, /* entry_vector of frames that no exception or interrupt made */
+    VECTOR_SYSCALL32,
+    VECTOR_SYSENTER,
 };
 
 /* An instruction of the hypervisor's that may fault on what a guest gave, and where it goes on
