@@ -70,12 +70,9 @@ ist_common:
         or      $(STACK_BYTES - 1), %rax
         lea     1 - TOP_REGS_END(%rax), %rax
         xchg    %rsp, %rax
-        pushq   48(%rax)        /* ss rsp eflags cs rip error+vector */
-        pushq   40(%rax)
-        pushq   32(%rax)
-        pushq   24(%rax)
-        pushq   16(%rax)
-        pushq   8(%rax)
+        .irp at, 48, 40, 32, 24, 16, 8 /* ss rsp eflags cs rip error+vector */
+        pushq   \at(%rax)
+        .endr
         mov     (%rax), %rax
         cld
         ASM_CLAC
@@ -106,13 +103,8 @@ ist_common:
         .section .stub, "ax"
         SYSCALL_STUB 0, GUEST_CS64, VECTOR_SYSCALL, syscall64
         .org    64
-        SYSCALL_STUB 64, GUEST_CS32, VECTOR_SYSCALL32, syscall32
+        SYSCALL_STUB 64, GUEST_CS32, VECTOR_SYSCALL32, syscall_common
         .text
-
-syscall32:
-        SAVE_REGS
-        call    handle_syscall
-        jmp     return_to_guest
 
 /* SYSENTER loads our stack but says nothing of where it came from: the guest's handler knows (Xen's ABI: rip and rsp 0). */
         .global entry_sysenter
@@ -129,6 +121,8 @@ entry_sysenter:
         pushq   $0
         pushq   $0
         movl    $VECTOR_SYSENTER, UREGS_vector - UREGS_error(%rsp)
+        .global syscall_common
+syscall_common:
         SAVE_REGS
         call    handle_syscall
         jmp     return_to_guest

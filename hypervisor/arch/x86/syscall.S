@@ -29,21 +29,9 @@ syscall64:
         je      iret_hypercall
 
 /* --- a hypercall: its copied arguments and the frame, then the handler of its row in hypercall_table ------------------------- */
-        push    %rdi
-        push    %rsi
-        push    %rdx
-        push    %rcx
-        push    %rax
-        push    %r8
-        push    %r9
-        push    %r10
+        PUSH_ALL rdi, rsi, rdx, rcx, rax, r8, r9, r10
         push    UREGS_eflags - UREGS_r10(%rsp)  /* r11 */
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
+        PUSH_ALL rbx, rbp, r12, r13, r14, r15
         mov     %r11, %rbx
         mov     %rax, VCPU_HC_NR(%rbx)
         mov     %rdi, VCPU_HC_ARG + 0(%rbx)
@@ -61,22 +49,12 @@ syscall64:
         jne     hypercall_slow
         mov     (%rdi, %rax, 8), %rax
         lea     VCPU_HC(%rbx), %rdi
-        xor     %esi, %esi
-        xor     %edx, %edx
-        xor     %ecx, %ecx
-        xor     %r8d, %r8d
-        xor     %r9d, %r9d
-        xor     %r10d, %r10d
-        xor     %r11d, %r11d
-        xor     %ebp, %ebp
-        xor     %r12d, %r12d
-        xor     %r13d, %r13d
-        xor     %r14d, %r14d
-        xor     %r15d, %r15d
-        mov     %rcx, VCPU_HC_PROGRESS + 0(%rbx)
-        mov     %rcx, VCPU_HC_PROGRESS + 8(%rbx)
-        mov     %rcx, VCPU_HC_PROGRESS + 16(%rbx)
-        mov     %rcx, VCPU_HC_PROGRESS + 24(%rbx)
+        .irp reg, esi, edx, ecx, r8d, r9d, r10d, r11d, ebp, r12d, r13d, r14d, r15d
+        xor     %\reg, %\reg
+        .endr
+        .irp word, 0, 8, 16, 24
+        mov     %rcx, VCPU_HC_PROGRESS + \word(%rbx)
+        .endr
         sti
         call    *%rax
         cmp     $-HC_RESTART_NUMBER, %rax
@@ -104,15 +82,11 @@ hypercall_slow:
 syscall_slow:
         mov     FRAME(rip), %rcx
         mov     FRAME(eflags), %r11
-        SAVE_REGS
-        call    handle_syscall
-        jmp     return_to_guest
+        jmp     syscall_common
 
 /* --- a guest user's system call: a frame on the guest kernel's stack, and on in its handler ------------------------------------- */
 from_user:
-        push    %rax
-        push    %rdx
-        push    %rbx
+        PUSH_ALL rax, rdx, rbx
 #define UFRAME(field) (UREGS_##field - UREGS_rdx)(%rsp)
         ATTENTION UREGS_rdx, %r11, %rax, %eax
         jnz     8f
@@ -185,24 +159,10 @@ iret_hypercall:
         mov     FRAME(rsp), %rax
         add     $UREGS_hw_end - UREGS_error, %rsp
         ASM_STAC
+        .irp at, 64, 56, 48, 40, 32, 24, 16, 8, 0 /* ss rsp rflags cs rip VGCF_* rcx r11 rax */
         GUEST_ACCESS 8f
-        push    64(%rax)                        /* ss */
-        GUEST_ACCESS 8f
-        push    56(%rax)                        /* rsp */
-        GUEST_ACCESS 8f
-        push    48(%rax)                        /* rflags */
-        GUEST_ACCESS 8f
-        push    40(%rax)                        /* cs */
-        GUEST_ACCESS 8f
-        push    32(%rax)                        /* rip */
-        GUEST_ACCESS 8f
-        push    24(%rax)                        /* VGCF_* */
-        GUEST_ACCESS 8f
-        push    16(%rax)                        /* rcx */
-        GUEST_ACCESS 8f
-        push    8(%rax)                         /* r11 */
-        GUEST_ACCESS 8f
-        push    (%rax)                          /* rax */
+        push    \at(%rax)
+        .endr
         ASM_CLAC
         movzwl  40(%rsp), %ecx
         or      $3, %ecx

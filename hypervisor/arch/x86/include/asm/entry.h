@@ -6,59 +6,29 @@
 #include <entry_offsets.h>
 #include <asm/smap.h>
 
+        /* All of SAVE_REGS but rdi, which is the frame for C. */
         .macro CLEAR_REGS
-        xor     %esi, %esi
-        xor     %edx, %edx
-        xor     %ecx, %ecx
-        xor     %eax, %eax
-        xor     %r8d, %r8d
-        xor     %r9d, %r9d
-        xor     %r10d, %r10d
-        xor     %r11d, %r11d
-        xor     %ebx, %ebx
-        xor     %ebp, %ebp
-        xor     %r12d, %r12d
-        xor     %r13d, %r13d
-        xor     %r14d, %r14d
-        xor     %r15d, %r15d
+        .irp reg, esi, edx, ecx, eax, r8d, r9d, r10d, r11d, ebx, ebp, r12d, r13d, r14d, r15d
+        xor     %\reg, %\reg
+        .endr
         mov     %rsp, %rdi
         .endm
 
+        .macro PUSH_ALL regs:vararg
+        .irp reg, \regs
+        push    %\reg
+        .endr
+        .endm
+
         .macro SAVE_REGS
-        push    %rdi
-        push    %rsi
-        push    %rdx
-        push    %rcx
-        push    %rax
-        push    %r8
-        push    %r9
-        push    %r10
-        push    %r11
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
+        PUSH_ALL rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
         CLEAR_REGS
         .endm
 
         .macro RESTORE_REGS
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
-        pop     %r11
-        pop     %r10
-        pop     %r9
-        pop     %r8
-        pop     %rax
-        pop     %rcx
-        pop     %rdx
-        pop     %rsi
-        pop     %rdi
+        .irp reg, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+        pop     %\reg
+        .endr
         add     $8, %rsp        /* error code and vector */
         .endm
 
