@@ -140,8 +140,9 @@ void cpu_setup(void)
     uint64_t stub = percpu_va(cpu, PERCPU_STUB_PAGE);
 
     /* AM: alignment checks are for ring 3 only, and a guest may want them */
-    write_cr0((read_cr0() | CR0_WP | CR0_NE | CR0_MP | CR0_AM) & ~(uint64_t)(CR0_TS | 4 /* EM */));
-    write_cr4(cpu_cr4());
+    write_cr(0,
+             (read_cr(0) | CR0_WP | CR0_NE | CR0_MP | CR0_AM) & ~(uint64_t)(CR0_TS | 4 /* EM */));
+    write_cr(4, cpu_cr4());
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (cpu_has.nx ? EFER_NXE : 0));
     wrmsr(MSR_PAT, PAT_VALUE);
     wrmsr(MSR_STAR, (uint64_t)FLAT_RING3_CS32 << 48 | (uint64_t)HV_CS << 32);

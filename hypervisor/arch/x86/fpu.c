@@ -88,30 +88,18 @@ void fpu_save(struct vcpu *v)
  * so). */
 static int restore_image(const void *area)
 {
-    int err;
+    int err = -EFAULT;
 
     if (cpu_has.xsave)
-        __asm__ volatile("1: xrstor64 (%1)\n\t"
-                         "xor %0, %0\n"
-                         "2:\n\t"
-                         ".pushsection .text.fixup, \"ax\"\n"
-                         "3: mov %4, %0\n\t"
-                         "jmp 2b\n\t"
-                         ".popsection\n\t" EX_TABLE(1b, 3b)
-                         : "=&r"(err)
+        __asm__ volatile("1: xrstor64 (%1)\n\txor %0, %0\n2:\n\t" EX_TABLE(1b, 2b)
+                         : "+&r"(err)
                          : "r"(area), "a"((uint32_t)cpu_has.xcr0_mask),
-                           "d"((uint32_t)(cpu_has.xcr0_mask >> 32)), "i"(-EFAULT)
+                           "d"((uint32_t)(cpu_has.xcr0_mask >> 32))
                          : "memory");
     else
-        __asm__ volatile("1: fxrstor64 (%1)\n\t"
-                         "xor %0, %0\n"
-                         "2:\n\t"
-                         ".pushsection .text.fixup, \"ax\"\n"
-                         "3: mov %2, %0\n\t"
-                         "jmp 2b\n\t"
-                         ".popsection\n\t" EX_TABLE(1b, 3b)
-                         : "=&r"(err)
-                         : "r"(area), "i"(-EFAULT)
+        __asm__ volatile("1: fxrstor64 (%1)\n\txor %0, %0\n2:\n\t" EX_TABLE(1b, 2b)
+                         : "+&r"(err)
+                         : "r"(area)
                          : "memory");
     return err;
 }
@@ -138,14 +126,14 @@ void fpu_restore(struct vcpu *v)
     if (cpu_has.xsave)
         xcr0_load(v->arch.xcr0);
     if (v->arch.ctrlreg_cr0_ts)
-        write_cr0(read_cr0() | CR0_TS);
+        write_cr(0, read_cr(0) | CR0_TS);
 }
 
 void fpu_guest_ts(struct vcpu *v, bool set)
 {
     v->arch.ctrlreg_cr0_ts = set;
     if (set)
-        write_cr0(read_cr0() | CR0_TS);
+        write_cr(0, read_cr(0) | CR0_TS);
     else
         __asm__ volatile("clts");
 }

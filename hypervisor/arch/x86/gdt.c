@@ -8,6 +8,7 @@
  */
 #include <asm/cpufeature.h>
 #include <asm/hv_paging.h>
+#include <asm/traps.h>
 
 struct tss64 {
     uint32_t reserved0;
@@ -64,10 +65,7 @@ int gdt_cpu_init(unsigned cpu, struct cpu *c)
 
 void gdt_cpu_load(struct cpu *c)
 {
-    struct {
-        uint16_t limit;
-        uint64_t base;
-    } __attribute__((packed)) gdtr = {0xffff, gdt_window_va(c->id)};
+    const struct table_pointer gdtr = {0xffff, gdt_window_va(c->id)};
 
     __asm__ volatile("lgdt %0\n\t"
                      "mov %1, %%ss\n\t"

@@ -81,7 +81,7 @@ static uint64_t *table_reach(uint64_t maddr, unsigned w)
     if (maddr < boot_info.image_end && maddr >= boot_info.image_start)
         return (uint64_t *)(VA_IMAGE + maddr);
     WRITE_ONCE(fixmap_l1[w], maddr | HPTE_RW);
-    invlpg((void *)va); /* also when this CPU did not change it: another may have */
+    invlpg(va); /* also when this CPU did not change it: another may have */
     return (uint64_t *)va;
 }
 
@@ -213,7 +213,7 @@ static void slot_set(unsigned page, uint64_t e)
     if (percpu_l1s[cpu][page] == e)
         return;
     WRITE_ONCE(percpu_l1s[cpu][page], e);
-    invlpg((void *)percpu_va(cpu, page));
+    invlpg(percpu_va(cpu, page));
 }
 
 void gdt_slot_set(unsigned i, mfn_t f)
@@ -231,15 +231,8 @@ void ldt_slot_set(unsigned i, mfn_t f)
 
 void *vcpu_info_window(mfn_t f)
 {
-    unsigned cpu = this_cpu_id();
-    uint64_t e = mfn_eq(f, INVALID_MFN) ? 0 : mfn_to_maddr(f) | no_nx(HPTE_RW);
-    void *va = (void *)percpu_va(cpu, PERCPU_INFO_PAGE);
-
-    if (percpu_l1s[cpu][PERCPU_INFO_PAGE] != e) {
-        WRITE_ONCE(percpu_l1s[cpu][PERCPU_INFO_PAGE], e);
-        invlpg(va);
-    }
-    return va;
+    slot_set(PERCPU_INFO_PAGE, mfn_eq(f, INVALID_MFN) ? 0 : mfn_to_maddr(f) | no_nx(HPTE_RW));
+    return (void *)percpu_va(this_cpu_id(), PERCPU_INFO_PAGE);
 }
 
 int hv_paging_cpu_init(unsigned cpu)
@@ -291,5 +284,5 @@ void hv_paging_init(void)
     l3_table[3][VA_PERCPU >> 30 & 511] = image_va_to_maddr(percpu_l2) | HPTE_P | HPTE_W | HPTE_A;
     if (hv_paging_cpu_init(0))
         panic("no memory for the boot CPU's stack"); /* boot: the pool is sized for it */
-    write_cr3(image_va_to_maddr(root));
+    write_cr(3, image_va_to_maddr(root));
 }

@@ -47,10 +47,7 @@ void idt_init(void)
 
 void idt_load(void)
 {
-    struct {
-        uint16_t limit;
-        uint64_t base;
-    } __attribute__((packed)) idtr = {sizeof(idt) - 1, (uint64_t)idt};
+    const struct table_pointer idtr = {sizeof(idt) - 1, (uint64_t)idt};
 
     __asm__ volatile("lidt %0" ::"m"(idtr));
 }

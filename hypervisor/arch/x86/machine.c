@@ -31,13 +31,13 @@ void machine_enter_s5(uint16_t value_a, uint16_t value_b)
     irq_disable();
     machine_stop_others();
     if (acpi.pm1a_event)
-        outw(acpi.pm1a_event, PM1_WAKE_STATUS);
-    outw(acpi.pm1a_control, value_a & ~PM1_SLEEP_GO);
+        port_write(acpi.pm1a_event, 2, PM1_WAKE_STATUS);
+    port_write(acpi.pm1a_control, 2, value_a & ~PM1_SLEEP_GO);
     if (acpi.pm1b_control)
-        outw(acpi.pm1b_control, value_b & ~PM1_SLEEP_GO);
-    outw(acpi.pm1a_control, value_a | PM1_SLEEP_GO);
+        port_write(acpi.pm1b_control, 2, value_b & ~PM1_SLEEP_GO);
+    port_write(acpi.pm1a_control, 2, value_a | PM1_SLEEP_GO);
     if (acpi.pm1b_control)
-        outw(acpi.pm1b_control, value_b | PM1_SLEEP_GO);
+        port_write(acpi.pm1b_control, 2, value_b | PM1_SLEEP_GO);
     for (unsigned i = 0; i < 100; i++)
         wait_a_little();
     pr_err("The machine did not switch off; it is halted and may be switched off by hand.\n");
@@ -58,21 +58,20 @@ void machine_power_off(void)
     }
     /* The control registers work only in ACPI mode, which a dom0 that is no Linux may never have
      * entered. */
-    if (!(inw(acpi.pm1a_control) & PM1_SCI_ENABLE) && acpi.smi_command && acpi.acpi_enable) {
+    if (!(port_read(acpi.pm1a_control, 2) & PM1_SCI_ENABLE) && acpi.smi_command &&
+        acpi.acpi_enable) {
         outb((uint16_t)acpi.smi_command, acpi.acpi_enable);
-        for (unsigned i = 0; i < 1000000 && !(inw(acpi.pm1a_control) & PM1_SCI_ENABLE); i++)
+        for (unsigned i = 0; i < 1000000 && !(port_read(acpi.pm1a_control, 2) & PM1_SCI_ENABLE);
+             i++)
             cpu_relax();
     }
-    keep = inw(acpi.pm1a_control) & (uint16_t) ~(PM1_SLEEP_TYPE | PM1_SLEEP_GO);
+    keep = port_read(acpi.pm1a_control, 2) & (uint16_t) ~(PM1_SLEEP_TYPE | PM1_SLEEP_GO);
     machine_enter_s5(keep | (a & 7) << 10, keep | (b & 7) << 10);
 }
 
 void machine_restart(void)
 {
-    struct {
-        uint16_t limit;
-        uint64_t base;
-    } __attribute__((packed)) no_idt = {0, 0};
+    const struct table_pointer no_idt = {0};
 
     irq_disable();
     machine_stop_others();

@@ -9,6 +9,7 @@
  */
 #include <hv/printk.h>
 #include <asm/map_slots.h>
+#include <asm/msr.h>
 #include <asm/page.h>
 
 int map_slots_init(struct cpu *c)
@@ -20,11 +21,6 @@ int map_slots_init(struct cpu *c)
     s->pte = map_slot_ptes(c->id);
     s->va = map_slot_va(c->id);
     return 0;
-}
-
-static void invalidate(const struct map_slots *s, unsigned i)
-{
-    __asm__ volatile("invlpg %0" ::"m"(*(s->va + i * PAGE_SIZE)) : "memory");
 }
 
 /* Put f into an idle slot. */
@@ -39,7 +35,7 @@ static unsigned fill_slot(struct map_slots *s, mfn_t f)
         panic("all map_frame slots of CPU %u are in use", this_cpu_id());
     WRITE_ONCE(s->pte[i], pte_make(f, PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX));
     if (s->frame[i])
-        invalidate(s, i);
+        invlpg((uint64_t)s->va + i * PAGE_SIZE);
     s->live |= 1UL << i;
     s->frame[i] = (uint32_t)f.m;
     s->hint[f.m % MAP_SLOTS] = (uint8_t)i;
@@ -81,7 +77,7 @@ void maps_flush(void)
         if (s->users[i])
             continue;
         WRITE_ONCE(s->pte[i], 0);
-        invalidate(s, i);
+        invlpg((uint64_t)s->va + i * PAGE_SIZE);
         s->frame[i] = 0;
         s->live &= ~(1UL << i);
     }

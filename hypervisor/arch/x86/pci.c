@@ -25,7 +25,7 @@ uint32_t pci_cf8_read(uint32_t cf8, unsigned byte_offset, unsigned bytes)
     if (!(cf8 & CF8_ENABLE))
         return ~0u;
     flags = spin_lock_irqsave(&pci_lock);
-    outl(PCI_ADDRESS_PORT, cf8);
+    port_write(PCI_ADDRESS_PORT, 4, cf8);
     v = port_read(PCI_DATA_PORT + byte_offset, bytes);
     spin_unlock_irqrestore(&pci_lock, flags);
     return v;
@@ -38,7 +38,7 @@ void pci_cf8_write(uint32_t cf8, unsigned byte_offset, unsigned bytes, uint32_t 
     if (!(cf8 & CF8_ENABLE))
         return;
     flags = spin_lock_irqsave(&pci_lock);
-    outl(PCI_ADDRESS_PORT, cf8);
+    port_write(PCI_ADDRESS_PORT, 4, cf8);
     port_write(PCI_DATA_PORT + byte_offset, bytes, value);
     spin_unlock_irqrestore(&pci_lock, flags);
 }

@@ -250,7 +250,7 @@ void pv_toggle_mode(struct vcpu *v)
     __asm__ volatile("swapgs");
     /* Not counted by the flush clock: this happens at every system call of the guest's, and the
      * clock is shared. */
-    write_cr3(cr3_of(v));
+    write_cr(3, cr3_of(v));
     irq_restore(flags);
 }
 
@@ -285,7 +285,7 @@ static void cr4_load(const struct vcpu *v)
 
     if (*loaded == cr4)
         return;
-    write_cr4(cr4);
+    write_cr(4, cr4);
     *loaded = cr4;
 }
 

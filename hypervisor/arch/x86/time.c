@@ -90,16 +90,16 @@ static bool pm_begin(void)
 {
     if (!acpi.pm_timer)
         return false;
-    pm_start = inl(acpi.pm_timer) & 0xffffff;
+    pm_start = port_read(acpi.pm_timer, 4) & 0xffffff;
     for (unsigned i = 0; i < 100000; i++)
-        if ((inl(acpi.pm_timer) & 0xffffff) != pm_start)
+        if ((port_read(acpi.pm_timer, 4) & 0xffffff) != pm_start)
             return true;
     return false;
 }
 
 static uint64_t pm_elapsed(void) /* 3.579545 MHz, 24 bits */
 {
-    return (uint64_t)((inl(acpi.pm_timer) - pm_start) & 0xffffff) * 1000000000 / 3579545;
+    return (uint64_t)((port_read(acpi.pm_timer, 4) - pm_start) & 0xffffff) * 1000000000 / 3579545;
 }
 
 static bool pit_begin(void) /* channel 2, gate on, speaker off, counting down from 0xffff */

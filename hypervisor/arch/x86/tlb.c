@@ -64,7 +64,7 @@ void tlb_load_cr3(uint64_t cr3)
     unsigned cpu = this_cpu_id();
     uint32_t t = flush_begins();
 
-    write_cr3(cr3);
+    write_cr(3, cr3);
     state[cpu].flushed_at = t;
     if (!t)
         clock_restart(cpu);
@@ -74,13 +74,13 @@ void tlb_flush_local(void)
 {
     unsigned long flags = irq_save();
 
-    tlb_load_cr3(read_cr3());
+    tlb_load_cr3(read_cr(3));
     irq_restore(flags);
 }
 
 void tlb_flush_local_va(uint64_t va)
 {
-    invlpg((const void *)va);
+    invlpg(va);
 }
 
 void tlb_serve(void)

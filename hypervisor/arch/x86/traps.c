@@ -86,8 +86,8 @@ void show_machine_state(void)
     if (v && !v->domain->is_idle)
         snprintf(guest, sizeof(guest), "d%uv%u", v->domain->id, v->id);
     pr_err("  Mullion %s, CPU %u, running %s\n", MULLION_VERSION, c ? c->id : 0, guest);
-    pr_err("  cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %08lx\n", read_cr0(), read_cr2(), read_cr3(),
-           read_cr4());
+    pr_err("  cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %08lx\n", read_cr(0), read_cr(2), read_cr(3),
+           read_cr(4));
     if (dying_regs) {
         show_registers(dying_regs);
         show_stack(dying_regs->rip, dying_regs->rbp);
@@ -119,7 +119,7 @@ static __noreturn void die(struct cpu_user_regs *regs)
     /* Not reachable by guests: a fault at an instruction of ours that nobody expected is a broken
      * invariant. */
     if (vector == TRAP_PF)
-        panic("%s at %016lx (error code %x) in the hypervisor", name, read_cr2(), regs->error_code);
+        panic("%s at %016lx (error code %x) in the hypervisor", name, read_cr(2), regs->error_code);
     panic("%s (vector %u, error code %x) in the hypervisor", name, vector, regs->error_code);
 }
 
@@ -139,7 +139,7 @@ static void handle_hv_trap(struct cpu_user_regs *regs)
         hv_debug(regs);
         return;
     }
-    if (regs->entry_vector == TRAP_PF && pv_handle_hv_page_fault(read_cr2(), regs->error_code))
+    if (regs->entry_vector == TRAP_PF && pv_handle_hv_page_fault(read_cr(2), regs->error_code))
         return;
     if (!fix_up(regs))
         die(regs);
@@ -182,7 +182,7 @@ static void handle_machine_check(struct cpu_user_regs *regs)
  */
 static void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    uint64_t cr2 = read_cr2();
+    uint64_t cr2 = read_cr(2);
 
     irq_enable();
     if (pv_handle_page_fault(regs, cr2))
@@ -195,7 +195,8 @@ static void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs)
     pv_raise(v, regs, TRAP_PF, true, pv_page_fault_seen(v, cr2, regs->error_code));
 }
 
-/* An exception of a guest's, not by way of an IST stack. What no emulator wants goes straight to the guest's handler. */
+/* An exception of a guest's, not by way of an IST stack. What no emulator wants goes straight to
+ * the guest's handler. */
 void handle_guest_trap(struct cpu_user_regs *regs)
 {
     unsigned vector = regs->entry_vector;
@@ -294,7 +295,7 @@ void handle_syscall(struct cpu_user_regs *regs)
 void handle_bad_return(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
-    uint64_t cr2 = read_cr2();
+    uint64_t cr2 = read_cr(2);
 
     irq_enable();
     if (regs->entry_vector == TRAP_PF)

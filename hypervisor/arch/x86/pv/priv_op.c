@@ -37,7 +37,7 @@ static bool cr_read(struct vcpu *v, unsigned cr, uint64_t *out)
 
     switch (cr) {
     case 0:
-        *out = (read_cr0() & ~(uint64_t)CR0_TS) | (v->arch.ctrlreg_cr0_ts ? CR0_TS : 0);
+        *out = (read_cr(0) & ~(uint64_t)CR0_TS) | (v->arch.ctrlreg_cr0_ts ? CR0_TS : 0);
         return true;
     case 2:
         info = vcpu_info_map(v);
@@ -48,7 +48,7 @@ static bool cr_read(struct vcpu *v, unsigned cr, uint64_t *out)
         *out = mfn_to_maddr(v->arch.guest_table);
         return true;
     case 4:
-        *out = (read_cr4() & ~(uint64_t)CR4_GUEST_OWN) | v->arch.cr4_guest;
+        *out = (read_cr(4) & ~(uint64_t)CR4_GUEST_OWN) | v->arch.cr4_guest;
         return true;
     default:
         return false;
@@ -69,7 +69,7 @@ static bool cr_write(struct vcpu *v, unsigned cr, uint64_t value, bool *again)
 
     switch (cr) {
     case 0: /* only TS is the guest's */
-        if ((value ^ read_cr0()) & ~(uint64_t)CR0_TS)
+        if ((value ^ read_cr(0)) & ~(uint64_t)CR0_TS)
             return false;
         fpu_guest_ts(v, value & CR0_TS);
         return true;

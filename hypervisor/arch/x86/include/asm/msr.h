@@ -61,31 +61,19 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
 static inline int rdmsr_safe(uint32_t msr, uint64_t *v)
 {
     uint32_t lo = 0, hi = 0;
-    int err;
-    __asm__ volatile("1: rdmsr\n\t"
-                     "xor %2, %2\n"
-                     "2:\n\t"
-                     ".pushsection .text.fixup, \"ax\"\n"
-                     "3: mov %4, %2\n\t"
-                     "jmp 2b\n\t"
-                     ".popsection\n\t" EX_TABLE(1b, 3b)
-                     : "+a"(lo), "+d"(hi), "=&r"(err)
-                     : "c"(msr), "i"(-EFAULT));
+    int err = -EFAULT;
+    __asm__ volatile("1: rdmsr\n\txor %2, %2\n2:\n\t" EX_TABLE(1b, 2b)
+                     : "+a"(lo), "+d"(hi), "+&r"(err)
+                     : "c"(msr));
     *v = (uint64_t)hi << 32 | lo;
     return err;
 }
 static inline int wrmsr_safe(uint32_t msr, uint64_t v)
 {
-    int err;
-    __asm__ volatile("1: wrmsr\n\t"
-                     "xor %0, %0\n"
-                     "2:\n\t"
-                     ".pushsection .text.fixup, \"ax\"\n"
-                     "3: mov %4, %0\n\t"
-                     "jmp 2b\n\t"
-                     ".popsection\n\t" EX_TABLE(1b, 3b)
-                     : "=&r"(err)
-                     : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)), "i"(-EFAULT)
+    int err = -EFAULT;
+    __asm__ volatile("1: wrmsr\n\txor %0, %0\n2:\n\t" EX_TABLE(1b, 2b)
+                     : "+&r"(err)
+                     : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))
                      : "memory");
     return err;
 }
@@ -108,45 +96,16 @@ static inline uint64_t rdtsc(void)
     return (uint64_t)hi << 32 | lo;
 }
 
-static inline uint64_t read_cr0(void)
+#define read_cr(n)                                                      \
+    ({                                                                  \
+        uint64_t v_;                                                    \
+        __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v_) : : "memory"); \
+        v_;                                                             \
+    })
+#define write_cr(n, v) __asm__ volatile("mov %0, %%cr" #n ::"r"((uint64_t)(v)) : "memory")
+static inline void invlpg(uint64_t va)
 {
-    uint64_t v;
-    __asm__ volatile("mov %%cr0, %0" : "=r"(v));
-    return v;
-}
-static inline void write_cr0(uint64_t v)
-{
-    __asm__ volatile("mov %0, %%cr0" ::"r"(v) : "memory");
-}
-static inline uint64_t read_cr2(void)
-{
-    uint64_t v;
-    __asm__ volatile("mov %%cr2, %0" : "=r"(v));
-    return v;
-}
-static inline uint64_t read_cr3(void)
-{
-    uint64_t v;
-    __asm__ volatile("mov %%cr3, %0" : "=r"(v)::"memory");
-    return v;
-}
-static inline void write_cr3(uint64_t v)
-{
-    __asm__ volatile("mov %0, %%cr3" ::"r"(v) : "memory");
-}
-static inline uint64_t read_cr4(void)
-{
-    uint64_t v;
-    __asm__ volatile("mov %%cr4, %0" : "=r"(v));
-    return v;
-}
-static inline void write_cr4(uint64_t v)
-{
-    __asm__ volatile("mov %0, %%cr4" ::"r"(v) : "memory");
-}
-static inline void invlpg(const void *p)
-{
-    __asm__ volatile("invlpg (%0)" ::"r"(p) : "memory");
+    __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
 }
 
 #endif

@@ -39,13 +39,20 @@ struct ex_entry {
 #define EX_TABLE(from, to) \
     ".pushsection .ex_table, \"a\"\n\t.balign 8\n\t.quad " #from ", " #to "\n\t.popsection\n\t"
 
+/* What LGDT and LIDT load. */
+struct table_pointer {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
+
 struct cpu_user_regs;
 /* C side of entry.S: called with interrupts off. */
 void handle_trap(struct cpu_user_regs *regs);
 void handle_guest_trap(struct cpu_user_regs *regs);
 void handle_interrupt(struct cpu_user_regs *regs);
 void handle_syscall(struct cpu_user_regs *regs);
-/* IRET refused what the guest wants to return to: regs say where that is, with IRET's own exception. */
+/* IRET refused what the guest wants to return to: regs say where that is, with IRET's own
+ * exception. */
 void handle_bad_return(struct cpu_user_regs *regs);
 
 /* Registers and stack of this CPU, for panic(). */
