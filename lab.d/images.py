@@ -229,19 +229,28 @@ def all_images(step=None, xl=False):
             "root": xl_root(step) if xl else dom0_root(step), "guests": guest_disk()}
 
 
+def peer_tools():
+    """Debian's daemons and test programs of Xen, unpacked: what tests compare ours with."""
+    return debs.one(paths.IMAGES / "xen-utils-4.17", "xen-utils-4.17")
+
+
+def peer_libraries():
+    """A tree with the libraries that Debian's daemons and their clients need."""
+    return debs.tree(paths.IMAGES / "peer-libs", ["libxenmisc4.17", "libxenstore4"])
+
+
 def peer_store():
     """An overlay with Debian's xenstored, for development of one part against the peer's others; never in our own image."""
     folder = paths.IMAGES / "peer-store"
-    packages = ["libxenmisc4.17"]
-    if stamp.fresh(folder, packages):
+    daemon, debian = peer_tools(), peer_libraries()
+    inputs = [stamp.same_as(daemon), stamp.same_as(debian)]
+    if stamp.fresh(folder, inputs):
         return folder
-    daemon = debs.one(paths.IMAGES / "xen-utils-4.17", "xen-utils-4.17")
-    debian = debs.tree(paths.IMAGES / "peer-libs", packages)
     shutil.rmtree(folder, ignore_errors=True)
     _copy(daemon / "usr/lib/xen-4.17/bin/xenstored", folder / "usr/sbin/xenstored", 0o755)
     for library in debian.glob("usr/lib/x86_64-linux-gnu/libxen*.so*"):
         _copy(library.resolve(), folder / "usr/lib/x86_64-linux-gnu" / library.name, 0o644)
-    stamp.keep(folder, packages)
+    stamp.keep(folder, inputs)
     return folder
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Our xenstore daemon beside Debian's C xenstored and oxenstored, on this host's socket: docs/figures/store.json and store.svg.
 
-usage: store_bench.py BUILD [OUTPUT-FOLDER]     (needs xen-utils-4.17, see tests/unit/xenstore/peers.py)
+usage: store_bench.py BUILD [OUTPUT-FOLDER]     (needs Debian's daemons, see tests/unit/xenstore/peers.py)
 Requests a second depend on the machine and on what else runs on it; the daemon's own processor time for one does so much less, and
 the figure shows that.
 """
@@ -103,7 +103,7 @@ def draw(results):
 def main():
     folder = peers.debian(BUILD)
     if not folder:
-        raise SystemExit("xen-utils-4.17 is not here: apt-get download it into a folder of the build")
+        raise SystemExit("xen-utils-4.17 is not here: `./lab test unit` fetches it")
     programs = {"ours": f"{BUILD}/xenstore/daemon/mullion-xenstored", "c": f"{folder}/xenstored", "ocaml": f"{folder}/oxenstored"}
     results = {kind: measure(kind, program) for kind, program in programs.items()}
     with open(f"{OUT}/store.json", "w", encoding="utf-8") as file:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A xenstore daemon of ours or of Debian's, without a hypervisor: domains are played by the test (no_hypervisor.c).
 
-Debian's two come from xen-utils-4.17: installed, or its package in a folder named by XEN_UTILS_DEB or in build/**/.
+Debian's two come from the package xen-utils-4.17: installed, or as `./lab test` unpacks it into build/images (lab.d/images.py).
 """
-import glob
 import mmap
 import os
 import select
@@ -22,15 +21,10 @@ BIN = "usr/lib/xen-4.17/bin"
 
 def debian(build):
     """The folder with Debian's daemons and test programs, or None."""
-    if os.path.exists(f"/{BIN}/xenstored"):
-        return f"/{BIN}"
-    found = glob.glob(f"{build}/**/xen-utils-4.17_*.deb", recursive=True) + glob.glob(os.environ.get("XEN_UTILS_DEB", "/nonexistent"))
-    if not found:
-        return None
-    folder = f"{build}/xen-utils-4.17"
-    if not os.path.exists(f"{folder}/{BIN}/xenstored"):
-        subprocess.run(["dpkg", "-x", found[0], folder], check=True)
-    return f"{folder}/{BIN}"
+    for root in ("", f"{build}/images/xen-utils-4.17"):
+        if os.path.exists(f"{root}/{BIN}/xenstored"):
+            return f"{root}/{BIN}"
+    return None
 
 
 class Ring:
