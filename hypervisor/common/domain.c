@@ -85,11 +85,6 @@ struct domain *frame_owner(const struct frame *f)
     return __atomic_load_n(&domain_table[f->owner], __ATOMIC_ACQUIRE);
 }
 
-void domain_hold(struct domain *d)
-{
-    __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
-}
-
 /* --- making and freeing ---------------------------------------------------------------------- */
 
 static void table_set(domid_t id, struct domain *d)

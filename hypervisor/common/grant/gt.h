@@ -110,7 +110,7 @@ static inline struct domain *peer_get(struct peer *p, domid_t id)
  * unmap, and when d dies. The handle is freed with its last part.
  */
 void track_unpin(struct domain *d, uint32_t handle, const struct track *t, struct peer *peer);
-void grant_unpin_parts(struct domain *owner, const struct track *t);
+void grant_unpin_parts(struct domain *owner, grant_ref_t ref, unsigned flags);
 
 /* map.c, unmap.c, copy.c: n operations, at most GRANT_BATCH, at guest address `at`, in one page or
  * one only. 0: each has its status; -EFAULT. */

@@ -22,26 +22,32 @@ static int map_parts(struct vcpu *v, struct domain *owner, struct gnttab_map_gra
                      uint32_t handle)
 {
     bool readonly = op->flags & GNTMAP_readonly;
-    struct track t = {.ref = op->ref,
-                      .domid = owner->id,
-                      .flags = op->flags & (GNTMAP_readonly | GNTMAP_contains_pte)};
-    int rc = GNTST_okay;
     mfn_t f;
+    int rc = grant_pin(owner, v->domain->id, op->ref, readonly, &f);
 
-    for (unsigned part = GNTMAP_device_map; rc == GNTST_okay && part <= GNTMAP_host_map; part <<= 1)
-        if (op->flags & part) {
-            rc = grant_pin(owner, v->domain->id, op->ref, readonly, &f);
-            t.flags |= rc == GNTST_okay ? part : 0;
+    if (rc != GNTST_okay)
+        return rc;
+    if ((op->flags & GRANT_PARTS) == GRANT_PARTS) {
+        rc = grant_pin(owner, v->domain->id, op->ref, readonly, &f); /* one for each part */
+        if (rc != GNTST_okay) {
+            grant_unpin(owner, op->ref, readonly);
+            return rc;
         }
-    if (rc == GNTST_okay && op->flags & GNTMAP_host_map)
+    }
+    if (op->flags & GNTMAP_host_map) {
         rc = pv_grant_map_pte(v, op->host_addr, f, readonly, op->flags & GNTMAP_contains_pte,
                               pte_flags(op->flags));
-    if (rc != GNTST_okay) {
-        grant_unpin_parts(owner, &t);
-        return rc;
+        if (rc != GNTST_okay) {
+            grant_unpin_parts(owner, op->ref, op->flags);
+            return rc;
+        }
     }
-    t.frame = (uint32_t)f.m;
-    track_set(v->domain, handle, t);
+    track_set(
+        v->domain, handle,
+        (struct track){.ref = op->ref,
+                       .frame = (uint32_t)f.m,
+                       .domid = owner->id,
+                       .flags = op->flags & (GRANT_PARTS | GNTMAP_readonly | GNTMAP_contains_pte)});
     op->dev_bus_addr = mfn_to_maddr(f);
     op->handle = handle;
     return GNTST_okay;
@@ -76,10 +82,10 @@ long gnttab_map(uint64_t at, unsigned n)
 
     if (copy_from_guest(op, at, n * sizeof(op[0])))
         return -EFAULT;
-    for (unsigned i = 0; i < n && !rc; i++) {
+    for (unsigned i = 0; i < n; i++) {
         op[i].status = (int16_t)map_one(v, &op[i], &peer);
-        if (!i && n > 1)
-            rc = copy_out(at, &op[0]);
+        if (!i && n > 1 && (rc = copy_out(at, &op[0])) != 0)
+            break;
     }
     peer_put(&peer);
     return rc ? rc : copy_to_guest(at, op, n * sizeof(op[0]));

@@ -115,11 +115,12 @@ void track_unclaim(struct domain *d, uint32_t handle, uint16_t parts)
                        (uint16_t)(parts | parts << CLAIMED_SHIFT), __ATOMIC_RELEASE);
 }
 
-void grant_unpin_parts(struct domain *owner, const struct track *t)
+void grant_unpin_parts(struct domain *owner, grant_ref_t ref, unsigned flags)
 {
-    for (unsigned part = GNTMAP_device_map; part <= GNTMAP_host_map; part <<= 1)
-        if (t->flags & part)
-            grant_unpin(owner, t->ref, t->flags & GNTMAP_readonly);
+    if (flags & GNTMAP_host_map)
+        grant_unpin(owner, ref, flags & GNTMAP_readonly);
+    if (flags & GNTMAP_device_map)
+        grant_unpin(owner, ref, flags & GNTMAP_readonly);
 }
 
 void track_unpin(struct domain *d, uint32_t handle, const struct track *t, struct peer *peer)
@@ -129,7 +130,7 @@ void track_unpin(struct domain *d, uint32_t handle, const struct track *t, struc
     if (!gone)
         return;
     /* Its owner is there: our pins keep it. */
-    grant_unpin_parts(peer_get(peer, t->domid), t);
+    grant_unpin_parts(peer_get(peer, t->domid), t->ref, t->flags);
     if (!(__atomic_and_fetch(&track_at(d->grant, handle)->flags, (uint16_t)~gone,
                              __ATOMIC_ACQ_REL) &
           LIVE))

@@ -85,7 +85,10 @@ long domain_kill(struct domain *d);
 struct domain *domain_get(domid_t id);
 struct domain *domain_named(domid_t id);      /* the same; DOMID_SELF is current's */
 int domain_managed(domid_t id, struct domain **out); /* current's own or, for dom0, any: else -EPERM; -ESRCH */
-void domain_hold(struct domain *d);
+static inline void domain_hold(struct domain *d)
+{
+    __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
+}
 void domain_put(struct domain *d);
 struct domain *domain_next(domid_t after);    /* with a reference: the live domain of the lowest id > after (0xffff: first) */
 

@@ -246,10 +246,6 @@ bool fake_mm_exists(domid_t id)
             return true;
     return false;
 }
-void domain_hold(struct domain *d)
-{
-    __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
-}
 void domain_put(struct domain *d)
 {
     if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL))
