@@ -21,6 +21,7 @@ MACHINES = {
     "16 GiB": (["-m", "16384"], "hello", ["Memory: 1638"]),
     "8 CPUs": (["-m", "512", "-smp", "8", "-machine", "q35", "-cpu", "max"], "hello", ["8 CPUs online"]),
     "old CPU": (["-m", "512", "-cpu", "qemu64"], "hello", []),
+    "CPU without NX": (["-m", "512", "-cpu", "qemu64,-nx"], None, ["processor with NX"]),
     "no ACPI tables": (["-m", "512", "-machine", "pc,acpi=off"], "hello", ["ACPI: no tables found", "by PIT"]),
     "random MADT": (["-m", "512", "-acpitable", "sig=APIC,data=GARBAGE"], "hello", []),
     "random FADT": (["-m", "512", "-smp", "2", "-acpitable", "sig=FACP,data=GARBAGE"], "hello", []),

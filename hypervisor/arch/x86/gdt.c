@@ -38,7 +38,6 @@ int gdt_cpu_init(unsigned cpu, struct cpu *c)
 {
     uint64_t *gdt = hv_boot_page();
     struct tss64 *tss = hv_boot_page();
-    uint64_t e;
 
     if (!gdt || !tss)
         return -ENOMEM;
@@ -55,17 +54,14 @@ int gdt_cpu_init(unsigned cpu, struct cpu *c)
     tss->rsp[0] = (uint64_t)&percpu_top(cpu)->regs.es;
     tss->iomap = sizeof(*tss);
 
-    e = percpu_l1(cpu)[PERCPU_GDT_PAGE + FIRST_RESERVED_GDT_PAGE];
-    e = (e & ~(HPTE_ADDR)) | (uint64_t)HPTE_W | HPTE_D;
-    percpu_l1(cpu)[PERCPU_GDT_PAGE + FIRST_RESERVED_GDT_PAGE] = e | hv_page_maddr(gdt);
+    percpu_l1(cpu)[PERCPU_GDT_PAGE + FIRST_RESERVED_GDT_PAGE] = hv_page_maddr(gdt) | HPTE_RW;
     c->gdt = gdt;
-    c->tss = tss;
     return 0;
 }
 
 void gdt_cpu_load(struct cpu *c)
 {
-    const struct table_pointer gdtr = {0xffff, gdt_window_va(c->id)};
+    const struct table_pointer gdtr = {0xffff, percpu_va(c->id, PERCPU_GDT_PAGE)};
 
     __asm__ volatile("lgdt %0\n\t"
                      "mov %1, %%ss\n\t"

@@ -49,11 +49,6 @@ void hv_fill_guest_l4(uint64_t *l4)
     memcpy(l4 + SLOT_FIRST, root + SLOT_FIRST, SLOTS * sizeof(*l4));
 }
 
-static uint64_t no_nx(uint64_t flags)
-{
-    return cpu_has.nx ? flags : flags & ~HPTE_NX;
-}
-
 void *hv_boot_page(void)
 {
     if (pool_used < POOL_PAGES)
@@ -88,15 +83,15 @@ static uint64_t *table_reach(uint64_t maddr, unsigned w)
 /* The table below entry e, made if it is not there. NULL: no memory, or a large page is there. */
 static uint64_t *table_below(uint64_t *e, unsigned w, uint64_t user)
 {
-    bool fresh = !(*e & HPTE_P);
-    uint64_t maddr = fresh ? table_alloc() : *e & HPTE_ADDR, *t;
+    bool fresh = !(*e & PTE_P);
+    uint64_t maddr = fresh ? table_alloc() : *e & PTE_ADDR_MASK, *t;
 
-    if ((*e & HPTE_PS) || maddr == ~0UL)
+    if ((*e & PTE_PSE) || maddr == ~0UL)
         return NULL;
     t = table_reach(maddr, w);
     if (fresh) {
         memset(t, 0, PAGE_SIZE);
-        __atomic_store_n(e, maddr | HPTE_P | HPTE_W | HPTE_A | user, __ATOMIC_RELEASE);
+        __atomic_store_n(e, maddr | HPTE_TABLE | user, __ATOMIC_RELEASE);
     }
     return t;
 }
@@ -106,19 +101,19 @@ static uint64_t *table_below(uint64_t *e, unsigned w, uint64_t user)
 static uint64_t map_step(uint64_t va, uint64_t maddr, uint64_t nr, uint64_t flags)
 {
     unsigned slot = (va >> 39 & 511) - SLOT_FIRST;
-    uint64_t user = flags & HPTE_U, *l2, *l1, *e;
+    uint64_t user = flags & PTE_USER, *l2, *l1, *e;
     bool large = nr >= 512 && !((va | maddr) & 0x1fffff);
 
     l2 = table_below(&l3_table[slot][va >> 30 & 511], 0, user);
     if (!l2)
         return 0;
     e = &l2[va >> 21 & 511];
-    if (large && !flags && ((*e & HPTE_PS) || !(*e & HPTE_P))) {
+    if (large && !flags && ((*e & PTE_PSE) || !(*e & PTE_P))) {
         WRITE_ONCE(*e, 0);
         return 512;
     }
-    if (large && flags && !(*e & HPTE_P)) {
-        WRITE_ONCE(*e, maddr | flags | HPTE_PS);
+    if (large && flags && !(*e & PTE_P)) {
+        WRITE_ONCE(*e, maddr | flags | PTE_PSE);
         return 512;
     }
     l1 = table_below(e, 1, user);
@@ -135,9 +130,8 @@ int hv_map_range(uint64_t va, mfn_t first, uint64_t nr_frames, uint64_t pte_flag
     uint64_t maddr = mfn_to_maddr(first);
     unsigned slot = va >> 39 & 511;
 
-    if (slot < SLOT_FIRST || slot >= SLOT_FIRST + SLOTS || !(root[slot] & HPTE_P))
+    if (slot < SLOT_FIRST || slot >= SLOT_FIRST + SLOTS || !(root[slot] & PTE_P))
         return -EINVAL;
-    pte_flags = no_nx(pte_flags);
     while (nr_frames) {
         uint64_t done;
 
@@ -176,7 +170,7 @@ static void *map_window(uint64_t maddr, size_t size, uint64_t flags)
 
 void *ioremap(uint64_t maddr, size_t size)
 {
-    return map_window(maddr, size, HPTE_RW | HPTE_PCD | HPTE_PWT);
+    return map_window(maddr, size, HPTE_RW | PTE_PCD | PTE_PWT);
 }
 
 void *map_firmware(uint64_t maddr, size_t size)
@@ -189,16 +183,6 @@ void *map_firmware(uint64_t maddr, size_t size)
 uint64_t *percpu_l1(unsigned cpu)
 {
     return percpu_l1s[cpu];
-}
-
-uint64_t *map_slot_ptes(unsigned cpu)
-{
-    return percpu_l1s[cpu] + PERCPU_MAP_PAGE;
-}
-
-void *map_slot_va(unsigned cpu)
-{
-    return (void *)percpu_va(cpu, PERCPU_MAP_PAGE);
 }
 
 uint64_t hv_page_maddr(const void *p)
@@ -218,20 +202,19 @@ static void slot_set(unsigned page, uint64_t e)
 
 void gdt_slot_set(unsigned i, mfn_t f)
 {
-    slot_set(PERCPU_GDT_PAGE + i, mfn_eq(f, INVALID_MFN)
-                                      ? image_va_to_maddr(zero_page) | no_nx(HPTE_RO)
-                                      : mfn_to_maddr(f) | no_nx(HPTE_RW));
+    slot_set(PERCPU_GDT_PAGE + i, mfn_eq(f, INVALID_MFN) ? image_va_to_maddr(zero_page) | HPTE_RO
+                                                         : mfn_to_maddr(f) | HPTE_RW);
 }
 
 /* An LDT page that is not there stays not present: the fault is how it gets mapped. */
 void ldt_slot_set(unsigned i, mfn_t f)
 {
-    slot_set(PERCPU_LDT_PAGE + i, mfn_eq(f, INVALID_MFN) ? 0 : mfn_to_maddr(f) | no_nx(HPTE_RW));
+    slot_set(PERCPU_LDT_PAGE + i, mfn_eq(f, INVALID_MFN) ? 0 : mfn_to_maddr(f) | HPTE_RW);
 }
 
 void *vcpu_info_window(mfn_t f)
 {
-    slot_set(PERCPU_INFO_PAGE, mfn_eq(f, INVALID_MFN) ? 0 : mfn_to_maddr(f) | no_nx(HPTE_RW));
+    slot_set(PERCPU_INFO_PAGE, mfn_eq(f, INVALID_MFN) ? 0 : mfn_to_maddr(f) | HPTE_RW);
     return (void *)percpu_va(this_cpu_id(), PERCPU_INFO_PAGE);
 }
 
@@ -250,12 +233,12 @@ int hv_paging_cpu_init(unsigned cpu)
         page = hv_boot_page();
         if (!page)
             return -ENOMEM;
-        l1[PERCPU_STACK_PAGE + i] = hv_page_maddr(page) | no_nx(HPTE_RW);
+        l1[PERCPU_STACK_PAGE + i] = hv_page_maddr(page) | HPTE_RW;
     }
     for (unsigned i = 0; i < 16; i++)
-        l1[PERCPU_GDT_PAGE + i] = image_va_to_maddr(zero_page) | no_nx(HPTE_RO);
+        l1[PERCPU_GDT_PAGE + i] = image_va_to_maddr(zero_page) | HPTE_RO;
     percpu_l1s[cpu] = l1;
-    WRITE_ONCE(percpu_l2[cpu], hv_page_maddr(l1) | HPTE_P | HPTE_W | HPTE_A);
+    WRITE_ONCE(percpu_l2[cpu], hv_page_maddr(l1) | HPTE_TABLE);
     return 0;
 }
 
@@ -264,7 +247,7 @@ int hv_paging_cpu_init(unsigned cpu)
 static void map_image_part(const char *start, const char *end, uint64_t flags)
 {
     for (const char *p = start; p < end; p += PAGE_SIZE)
-        if (!map_step((uint64_t)p, image_va_to_maddr(p), 1, no_nx(flags)))
+        if (!map_step((uint64_t)p, image_va_to_maddr(p), 1, flags))
             panic("no page table for the image"); /* boot: the pool is sized for it */
 }
 
@@ -273,15 +256,14 @@ void hv_paging_init(void)
     uint64_t *l2;
 
     for (unsigned i = 0; i < SLOTS; i++)
-        root[SLOT_FIRST + i] =
-            image_va_to_maddr(l3_table[i]) | HPTE_P | HPTE_W | HPTE_A | (i ? 0 : HPTE_U);
+        root[SLOT_FIRST + i] = image_va_to_maddr(l3_table[i]) | HPTE_TABLE | (i ? 0 : PTE_USER);
     map_image_part(_image_start, _etext, HPTE_RX);
     map_image_part(_etext, _erodata, HPTE_RO);
     map_image_part(_erodata, _end, HPTE_RW);
 
     l2 = table_below(&l3_table[3][VA_FIXMAP >> 30 & 511], 0, 0);
-    l2[VA_FIXMAP >> 21 & 511] = image_va_to_maddr(fixmap_l1) | HPTE_P | HPTE_W | HPTE_A;
-    l3_table[3][VA_PERCPU >> 30 & 511] = image_va_to_maddr(percpu_l2) | HPTE_P | HPTE_W | HPTE_A;
+    l2[VA_FIXMAP >> 21 & 511] = image_va_to_maddr(fixmap_l1) | HPTE_TABLE;
+    l3_table[3][VA_PERCPU >> 30 & 511] = image_va_to_maddr(percpu_l2) | HPTE_TABLE;
     if (hv_paging_cpu_init(0))
         panic("no memory for the boot CPU's stack"); /* boot: the pool is sized for it */
     write_cr(3, image_va_to_maddr(root));

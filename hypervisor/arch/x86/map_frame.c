@@ -18,8 +18,8 @@ int map_slots_init(struct cpu *c)
 
     if (!s)
         return -ENOMEM;
-    s->pte = map_slot_ptes(c->id);
-    s->va = map_slot_va(c->id);
+    s->pte = percpu_l1(c->id) + PERCPU_MAP_PAGE;
+    s->va = (char *)percpu_va(c->id, PERCPU_MAP_PAGE);
     return 0;
 }
 
@@ -33,7 +33,7 @@ static unsigned fill_slot(struct map_slots *s, mfn_t f)
     while (s->users[i] && ++tries < MAP_SLOTS);
     if (tries == MAP_SLOTS) /* no path holds more than a handful: our own mistake */
         panic("all map_frame slots of CPU %u are in use", this_cpu_id());
-    WRITE_ONCE(s->pte[i], pte_make(f, PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX));
+    WRITE_ONCE(s->pte[i], pte_make(f, HPTE_RW));
     if (s->frame[i])
         invlpg((uint64_t)s->va + i * PAGE_SIZE);
     s->live |= 1UL << i;

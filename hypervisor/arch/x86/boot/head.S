@@ -57,32 +57,9 @@ start32:
         jb      no_long_mode
         mov     $0x80000001, %eax
         cpuid
-        bt      $29, %edx
-        jnc     no_long_mode
-        mov     $0x100, %eax    /* EFER: LME, and NXE where the CPU has it */
-        bt      $20, %edx
-        jnc     1f
-        or      $0x800, %eax
-1:      mov     %eax, PHYS(boot_efer)
-
-        movl    $PHYS(boot_l3_low) + 3, PHYS(boot_l4)
-        movl    $PHYS(boot_l3_image) + 3, PHYS(boot_l4) + 259 * 8
-        movl    $PHYS(boot_l2) + 3, PHYS(boot_l3_image)
-        mov     $PHYS(boot_l2) + 3, %eax
-        movl    %eax, PHYS(boot_l3_low)
-        add     $4096, %eax
-        movl    %eax, PHYS(boot_l3_low) + 8
-        add     $4096, %eax
-        movl    %eax, PHYS(boot_l3_low) + 16
-        add     $4096, %eax
-        movl    %eax, PHYS(boot_l3_low) + 24
-        mov     $0x83, %eax     /* 2048 pages of 2 MiB */
-        mov     $PHYS(boot_l2), %edi
-        mov     $2048, %ecx
-2:      mov     %eax, (%edi)
-        add     $8, %edi
-        add     $0x200000, %eax
-        loop    2b
+        and     $1 << 29 | 1 << 20, %edx /* long mode, NX */
+        cmp     $1 << 29 | 1 << 20, %edx
+        jne     no_long_mode
 
         lgdtl   PHYS(boot_gdtr)
 /* 32-bit, no stack: paging on, with the tables above; then start64. */
@@ -93,7 +70,7 @@ enter_long_mode:
         mov     %eax, %cr3
         mov     $0xc0000080, %ecx
         rdmsr
-        or      PHYS(boot_efer), %eax
+        or      $0x900, %eax    /* LME NXE */
         wrmsr
         mov     $0x80010033, %eax /* PG WP NE ET MP PE */
         mov     %eax, %cr0
@@ -192,24 +169,38 @@ boot_gdtr64:
         .word   boot_gdt_end - boot_gdt - 1
         .quad   boot_gdt
 no_long_mode_text:
-        .asciz  "Mullion needs a 64-bit (x86-64) processor; this one has no long mode.\r\n"
+        .asciz  "Mullion needs a 64-bit (x86-64) processor with NX; this one lacks that. The machine is halted.\r\n"
 
         .data
         .balign 8
-        .global boot_efer, ap_cr3, ap_stack
+        .global ap_cr3, ap_stack
 ap_cr3:         .quad 0
 ap_stack:       .quad 0
 
-        .bss
         .balign 4096
-        .global boot_l4, boot_stack_top
-boot_l4:        .skip 4096
-boot_l3_low:    .skip 4096
-boot_l3_image:  .skip 4096
-boot_l2:        .skip 4 * 4096
+boot_l4:
+        .quad   PHYS(boot_l3_low) + 3
+        .fill   258, 8
+        .quad   PHYS(boot_l3_image) + 3
+        .fill   252, 8
+boot_l3_low:
+        .irp    gib, 0, 1, 2, 3
+        .quad   PHYS(boot_l2) + \gib * 4096 + 3
+        .endr
+        .fill   508, 8
+boot_l3_image:
+        .quad   PHYS(boot_l2) + 3
+        .fill   511, 8
+boot_l2:        /* 2048 pages of 2 MiB */
+entry = 0x83
+        .rept   2048
+        .quad   entry
+entry = entry + 0x200000
+        .endr
+
+        .bss
         .balign STACK_BYTES
 boot_stack:     .skip STACK_BYTES
 boot_stack_top:
-boot_efer:      .skip 8
 
         .section .note.GNU-stack, "", @progbits

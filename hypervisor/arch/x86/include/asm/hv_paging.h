@@ -25,6 +25,7 @@
 #define MAP_SLOTS          64
 
 #ifndef __ASSEMBLER__
+#include <asm/page.h>
 #include <asm/pv.h>
 
 #define VA_FIXMAP    (VA_IMAGE + 0x10000000UL)
@@ -33,19 +34,10 @@
 #define IOREMAP_SIZE 0x40000000UL
 
 /* PTE bits of the hypervisor's own mappings */
-#define HPTE_P    0x1UL
-#define HPTE_W    0x2UL
-#define HPTE_U    0x4UL
-#define HPTE_PWT  0x8UL
-#define HPTE_PCD  0x10UL
-#define HPTE_A    0x20UL
-#define HPTE_D    0x40UL
-#define HPTE_PS   0x80UL
-#define HPTE_NX   0x8000000000000000UL
-#define HPTE_ADDR 0x000ffffffffff000UL
-#define HPTE_RW   (HPTE_P | HPTE_W | HPTE_A | HPTE_D | HPTE_NX)
-#define HPTE_RO   (HPTE_P | HPTE_A | HPTE_NX)
-#define HPTE_RX   (HPTE_P | HPTE_A)
+#define HPTE_RW    (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
+#define HPTE_RO    (PTE_P | PTE_A | PTE_NX)
+#define HPTE_RX    (PTE_P | PTE_A)
+#define HPTE_TABLE (PTE_P | PTE_RW | PTE_A)
 
 static inline uint64_t percpu_va(unsigned cpu, unsigned page)
 {
@@ -56,9 +48,6 @@ static inline struct cpu_top *percpu_top(unsigned cpu)
 {
     return (struct cpu_top *)percpu_va(cpu, PERCPU_STACK_PAGE + PERCPU_STACK_PAGES) - 1;
 }
-/* The 64 PTEs behind map_frame()'s slots of a CPU, and the address of the first slot. */
-uint64_t *map_slot_ptes(unsigned cpu);
-void *map_slot_va(unsigned cpu);
 struct cpu;
 int map_slots_init(struct cpu *c); /* before map_frame() on that CPU; -ENOMEM */
 /* Where the LDT of this CPU's guest is seen: a #PF in [it, +64 KiB) means that an LDT page is not
@@ -66,10 +55,6 @@ int map_slots_init(struct cpu *c); /* before map_frame() on that CPU; -ENOMEM */
 static inline uint64_t ldt_window_va(unsigned cpu)
 {
     return percpu_va(cpu, PERCPU_LDT_PAGE);
-}
-static inline uint64_t gdt_window_va(unsigned cpu)
-{
-    return percpu_va(cpu, PERCPU_GDT_PAGE);
 }
 
 /* Boot: build the permanent tables and go onto them (boot CPU); the window and stack of one more
