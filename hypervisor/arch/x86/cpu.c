@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * CPU features and the control registers each CPU runs with: protection that the CPU has is always
- * on (NX, SMEP, SMAP, UMIP, WP).
+ * on (NX, without which head.S does not go on; SMEP, SMAP, UMIP, WP).
  *
  * Invariant: cpu_has is the boot CPU's; a further CPU that lacks something of it does not come up
  * (smp.c checks).
@@ -41,7 +41,6 @@ static void detect_xsave(void)
             size = MAX(size, c.ebx + c.eax);
     }
     cpu_has.xsave_size = size;
-    cpu_has.xsaveopt = cpuid_count(13, 1).eax & 1;
 }
 
 /* A leaf the CPU may not have: then all zeros. */
@@ -70,11 +69,44 @@ static void patch_smap(void)
     }
 }
 
+static const struct {
+    const char *name;
+    bool *has;
+    uint8_t word, bit; /* of the feature set */
+} features[] = {
+    {"SMEP", &cpu_has.smep, 5, 7},
+    {"SMAP", &cpu_has.smap, 5, 20},
+    {"UMIP", &cpu_has.umip, 6, 2},
+    {"FSGSBASE", &cpu_has.fsgsbase, 5, 0},
+    {"XSAVE", &cpu_has.xsave, 1, 26},
+    {"x2APIC", &cpu_has.x2apic, 1, 21},
+    {"TSC-deadline", &cpu_has.tsc_deadline, 1, 24},
+    {"SYSENTER", &cpu_has.sysenter, 0, 11},
+    {"invariant-TSC", &cpu_has.invariant_tsc, 7, 8},
+};
+
+/* With CR4 as head.S leaves it: OSXSAVE follows it. */
+static void read_featureset(uint32_t f[8])
+{
+    struct cpuid_regs l1 = leaf(1), l7 = leaf(7), e1 = leaf(0x80000001);
+
+    f[0] = l1.edx;
+    f[1] = l1.ecx;
+    f[2] = e1.edx;
+    f[3] = e1.ecx;
+    f[4] = l1.ecx >> 26 & 1 ? cpuid_count(13, 1).eax : 0;
+    f[5] = l7.ebx;
+    f[6] = l7.ecx;
+    f[7] = leaf(0x80000007).edx;
+}
+
 void cpu_features_init(void)
 {
-    struct cpuid_regs v = leaf(0), l1 = leaf(1), l7 = leaf(7), e1 = leaf(0x80000001),
-                      e7 = leaf(0x80000007), e8 = leaf(0x80000008);
+    struct cpuid_regs v = leaf(0), e8 = leaf(0x80000008);
 
+    read_featureset(cpu_has.featureset);
+    for (size_t i = 0; i < ARRAY_SIZE(features); i++)
+        *features[i].has = cpu_has.featureset[features[i].word] >> features[i].bit & 1;
     cpu_has.max_leaf = v.eax;
     for (unsigned i = 0; i < 3; i++) {
         struct cpuid_regs r = leaf(0x80000002 + i);
@@ -84,44 +116,25 @@ void cpu_features_init(void)
     cpu_has.amd = v.ebx == 0x68747541 || v.ebx == 0x6f677948; /* "Auth", "Hygo" */
     /* L1TF: Intel's, but for those that say RDCL_NO; the first-level cache knows 44 bits or more.
      */
-    if (v.ebx == 0x756e6547 /* "Genu" */ && !((l7.edx >> 29 & 1) && (rdmsr(MSR_ARCH_CAPS) & 1)))
+    if (v.ebx == 0x756e6547 /* "Genu" */ &&
+        !((leaf(7).edx >> 29 & 1) && (rdmsr(MSR_ARCH_CAPS) & 1)))
         cpu_has.l1tf_bits = (((1UL << 44) - 1) & PAGE_MASK) | PTE_PSE;
     cpu_has.phys_bits = e8.eax & 0xff ? e8.eax & 0xff : 36;
-    cpu_has.nx = e1.edx >> 20 & 1;
-    cpu_has.smep = l7.ebx >> 7 & 1;
-    cpu_has.smap = l7.ebx >> 20 & 1;
-    cpu_has.umip = l7.ecx >> 2 & 1;
-    cpu_has.fsgsbase = l7.ebx & 1;
-    cpu_has.xsave = (l1.ecx >> 26 & 1) && v.eax >= 13;
-    cpu_has.x2apic = l1.ecx >> 21 & 1;
-    cpu_has.tsc_deadline = l1.ecx >> 24 & 1;
-    cpu_has.sysenter = l1.edx >> 11 & 1;
-    cpu_has.invariant_tsc = e7.edx >> 8 & 1;
-    cpu_has.arat = leaf(6).eax >> 2 & 1;
+    cpu_has.xsave_size = 512;
     if (cpu_has.xsave)
         detect_xsave();
-    if (!cpu_has.xsave_size)
-        cpu_has.xsave_size = 512;
-
-    cpu_has.featureset[0] = l1.edx;
-    cpu_has.featureset[1] = l1.ecx;
-    cpu_has.featureset[2] = e1.edx;
-    cpu_has.featureset[3] = e1.ecx;
-    cpu_has.featureset[4] = cpu_has.xsave ? cpuid_count(13, 1).eax : 0;
-    cpu_has.featureset[5] = l7.ebx;
-    cpu_has.featureset[6] = l7.ecx;
-    cpu_has.featureset[7] = e7.edx;
     if (cpu_has.smap)
         patch_smap();
 }
 
 bool cpu_matches_boot(void)
 {
-    const uint32_t osxsave = 1u << 27; /* follows CR4 */
-    struct cpuid_regs l1 = leaf(1), e1 = leaf(0x80000001), l7 = leaf(7);
+    uint32_t mine[8], lacks = 0;
 
-    return !(cpu_has.featureset[0] & ~l1.edx) && !(cpu_has.featureset[1] & ~(l1.ecx | osxsave)) &&
-           !(cpu_has.featureset[2] & ~e1.edx) && !(cpu_has.featureset[5] & ~l7.ebx);
+    read_featureset(mine);
+    for (unsigned i = 0; i < ARRAY_SIZE(mine); i++)
+        lacks |= cpu_has.featureset[i] & ~mine[i];
+    return !lacks;
 }
 
 uint64_t cpu_cr4(void)
@@ -143,7 +156,7 @@ void cpu_setup(void)
     write_cr(0,
              (read_cr(0) | CR0_WP | CR0_NE | CR0_MP | CR0_AM) & ~(uint64_t)(CR0_TS | 4 /* EM */));
     write_cr(4, cpu_cr4());
-    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (cpu_has.nx ? EFER_NXE : 0));
+    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
     wrmsr(MSR_PAT, PAT_VALUE);
     wrmsr(MSR_STAR, (uint64_t)FLAT_RING3_CS32 << 48 | (uint64_t)HV_CS << 32);
     wrmsr(MSR_LSTAR, stub);
@@ -161,24 +174,12 @@ void cpu_setup(void)
 
 void cpu_print(void)
 {
-    const struct {
-        const char *name;
-        bool has;
-    } list[] = {{"NX", cpu_has.nx},
-                {"SMEP", cpu_has.smep},
-                {"SMAP", cpu_has.smap},
-                {"UMIP", cpu_has.umip},
-                {"FSGSBASE", cpu_has.fsgsbase},
-                {"XSAVE", cpu_has.xsave},
-                {"x2APIC", cpu_has.x2apic},
-                {"TSC-deadline", cpu_has.tsc_deadline},
-                {"invariant-TSC", cpu_has.invariant_tsc}};
     char text[160] = "";
     int n = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(list); i++)
-        if (list[i].has)
-            n += snprintf(text + n, sizeof(text) - n, " %s", list[i].name);
+    for (size_t i = 0; i < ARRAY_SIZE(features); i++)
+        if (*features[i].has)
+            n += snprintf(text + n, sizeof(text) - n, " %s", features[i].name);
     pr_info("CPU: %s:%s\n", brand, text);
 }
 

@@ -17,7 +17,6 @@ struct vcpu;
 struct runqueue;     /* common/sched */
 struct timer_queue;  /* common/timer.c */
 struct map_slots;    /* arch/x86/map_frame.c */
-struct tss64;        /* arch/x86/gdt.c */
 
 struct cpu { /* one for each CPU, in the heap; cpu_data[id] */
     unsigned id;
@@ -29,10 +28,8 @@ struct cpu { /* one for each CPU, in the heap; cpu_data[id] */
     struct runqueue *rq;
     struct timer_queue *timers;
     struct map_slots *maps;
-    struct tss64 *tss;
     void *gdt;                   /* hypervisor's GDT page of this CPU */
     uint64_t idle_ns;
-    void *arch;                  /* arch/x86's own (syscall stub, MCE banks …) */
 };
 
 struct cpu_top {

@@ -7,8 +7,7 @@
 #include <hv/types.h>
 
 struct cpu_features {
-    bool nx, smep, smap, umip, fsgsbase, xsave, xsaveopt, x2apic, tsc_deadline, sysenter,
-        invariant_tsc, arat;
+    bool smep, smap, umip, fsgsbase, xsave, x2apic, tsc_deadline, sysenter, invariant_tsc;
     bool amd; /* AMD or Hygon: segment bases survive loading a null selector */
     uint8_t phys_bits;
     uint64_t l1tf_bits; /* asm/l1_entry.h: of an absent PTE, those that lead to RAM; 0: not affected
