@@ -55,7 +55,7 @@ static const struct table *map_table(uint64_t maddr, const char *signature)
     if (!maddr)
         return NULL;
     t = map_firmware(maddr, sizeof(*t));
-    if (!t || (signature && memcmp(t->signature, signature, 4)))
+    if (!t || memcmp(t->signature, signature, 4))
         return NULL;
     length = t->length;
     if (length < sizeof(*t) || length > TABLE_MAX) {
@@ -143,10 +143,12 @@ static void add_cpu(uint32_t apic_id, uint32_t acpi_id, uint32_t flags)
     acpi.cpu[acpi.nr_cpus++].acpi_id = acpi_id;
 }
 
-static uint32_t get32(const uint8_t *p)
+/* A little-endian number of so many bytes, at any address. */
+static uint64_t get(const uint8_t *p, size_t bytes)
 {
-    uint32_t v;
-    memcpy(&v, p, 4);
+    uint64_t v = 0;
+
+    memcpy(&v, p, bytes);
     return v;
 }
 
@@ -154,8 +156,8 @@ static void add_ioapic(const uint8_t *e)
 {
     if (acpi.nr_ioapics == ACPI_MAX_IOAPICS)
         return;
-    acpi.ioapic[acpi.nr_ioapics].address = get32(e + 4);
-    acpi.ioapic[acpi.nr_ioapics++].gsi_base = get32(e + 8);
+    acpi.ioapic[acpi.nr_ioapics].address = get(e + 4, 4);
+    acpi.ioapic[acpi.nr_ioapics++].gsi_base = get(e + 8, 4);
 }
 
 static void parse_madt(const struct table *t)
@@ -173,18 +175,18 @@ static void parse_madt(const struct table *t)
         }
         switch (p[0]) {
         case LAPIC:
-            add_cpu(p[3], p[2], get32(p + 4));
+            add_cpu(p[3], p[2], get(p + 4, 4));
             break;
         case X2APIC:
-            add_cpu(get32(p + 4), get32(p + 12), get32(p + 8));
+            add_cpu(get(p + 4, 4), get(p + 12, 4), get(p + 8, 4));
             break;
         case IOAPIC:
             add_ioapic(p);
             break;
         case OVERRIDE:
             if (p[3] < 16) {
-                acpi.isa_irq[p[3]].gsi = get32(p + 4);
-                memcpy(&acpi.isa_irq[p[3]].flags, p + 8, 2);
+                acpi.isa_irq[p[3]].gsi = get(p + 4, 4);
+                acpi.isa_irq[p[3]].flags = (uint16_t)get(p + 8, 2);
             }
             break;
         }
@@ -197,51 +199,40 @@ static void parse_madt(const struct table *t)
  * 0: it is none. */
 static uint16_t gas_port(const uint8_t *gas)
 {
-    uint64_t address;
+    uint64_t address = get(gas + 4, 8);
 
-    memcpy(&address, gas + 4, sizeof(address));
     return gas[0] == 1 && address < 0x10000 ? (uint16_t)address : 0;
 }
 
 /* A port of the FADT: the 64-bit form (later tables) if it is an I/O port, else the old field. */
-static uint16_t fadt_port(const uint8_t *t, uint32_t length, unsigned old, unsigned extended)
+static uint16_t fadt_port(const uint8_t *fadt, unsigned old, unsigned extended)
 {
-    uint16_t port = length >= extended + 12 ? gas_port(t + extended) : 0;
+    uint16_t port = gas_port(fadt + extended);
 
-    return port ? port : (uint16_t)get32(t + old);
+    return port ? port : (uint16_t)get(fadt + old, 4);
 }
 
 static void parse_fadt(const struct table *t)
 {
-    const uint8_t *p = (const uint8_t *)t;
+    uint8_t p[220] = {0}; /* what an old table does not have is 0 */
 
     if (t->length < 84)
         return;
-    acpi.dsdt = get32(p + 40);
-    acpi.smi_command = get32(p + 48);
+    memcpy(p, t, MIN(t->length, sizeof(p)));
+    acpi.dsdt = get(p + 140, 8);
+    if (!acpi.dsdt)
+        acpi.dsdt = get(p + 40, 4);
+    acpi.smi_command = get(p + 48, 4);
     acpi.acpi_enable = p[52];
-    acpi.pm1a_event = fadt_port(p, t->length, 56, 148);
-    acpi.pm1b_event = fadt_port(p, t->length, 60, 160);
-    acpi.pm1a_control = fadt_port(p, t->length, 64, 172);
-    acpi.pm1b_control = fadt_port(p, t->length, 68, 184);
-    acpi.pm_timer = fadt_port(p, t->length, 76, 208);
-    if (t->length >= 129 && (get32(p + 112) >> 10 & 1)) {
+    acpi.pm1a_event = fadt_port(p, 56, 148);
+    acpi.pm1a_control = fadt_port(p, 64, 172);
+    acpi.pm1b_control = fadt_port(p, 68, 184);
+    acpi.pm_timer = fadt_port(p, 76, 208);
+    if (get(p + 112, 4) >> 10 & 1) {
         acpi.reset_port = gas_port(p + 116);
         acpi.reset_value = p[128];
     }
-    if (t->length >= 148) {
-        uint64_t x_dsdt;
-
-        memcpy(&x_dsdt, p + 140, 8);
-        if (x_dsdt)
-            acpi.dsdt = x_dsdt;
-    }
 }
-
-static const struct {
-    const char *signature;
-    void (*parse)(const struct table *t);
-} parsers[] = {{"APIC", parse_madt}, {"FACP", parse_fadt}};
 
 static void parse_root(const struct table *root, unsigned entry_size)
 {
@@ -249,15 +240,13 @@ static void parse_root(const struct table *root, unsigned entry_size)
     const uint8_t *p = (const uint8_t *)(root + 1);
 
     for (unsigned i = 0; i < n && i < 128; i++, p += entry_size) {
-        uint64_t maddr = 0;
+        uint64_t maddr = get(p, entry_size);
+        const struct table *t;
 
-        memcpy(&maddr, p, entry_size);
-        for (size_t k = 0; k < ARRAY_SIZE(parsers); k++) {
-            const struct table *t = map_table(maddr, parsers[k].signature);
-
-            if (t)
-                parsers[k].parse(t);
-        }
+        if ((t = map_table(maddr, "APIC")))
+            parse_madt(t);
+        else if ((t = map_table(maddr, "FACP")))
+            parse_fadt(t);
     }
 }
 

@@ -23,7 +23,7 @@ struct acpi_info {
         uint16_t flags; /* MPS INTI: polarity bits 0-1, trigger bits 2-3 */
     } isa_irq[16];      /* where the 16 old interrupts are wired */
 
-    uint16_t pm1a_control, pm1b_control, pm1a_event, pm1b_event, pm_timer;
+    uint16_t pm1a_control, pm1b_control, pm1a_event, pm_timer;
     uint32_t smi_command;
     uint8_t acpi_enable;
     uint16_t reset_port; /* 0: none */
