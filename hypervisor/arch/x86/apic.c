@@ -16,15 +16,12 @@ enum apic_reg {
     APIC_ID = 0x20,
     APIC_TPR = 0x80,
     APIC_EOI = 0xb0,
-    APIC_LDR = 0xd0,
     APIC_DFR = 0xe0,
     APIC_SPIV = 0xf0,
     APIC_ESR = 0x280,
     APIC_ICR = 0x300,
     APIC_ICR_HIGH = 0x310,
     APIC_LVT_TIMER = 0x320,
-    APIC_LVT_THERMAL = 0x330,
-    APIC_LVT_PMC = 0x340,
     APIC_LVT_LINT0 = 0x350,
     APIC_LVT_LINT1 = 0x360,
     APIC_LVT_ERROR = 0x370,
@@ -93,7 +90,9 @@ void apic_cpu_init(void)
     apic_write(APIC_TPR, 0);
     if (!x2apic)
         apic_write(APIC_DFR, 0xffffffff);
-    apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
+    apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (cpu_has.tsc_deadline ? LVT_DEADLINE : 0));
+    if (cpu_has.tsc_deadline)
+        __asm__ volatile("mfence" ::: "memory"); /* before the first write of the deadline MSR */
     apic_write(APIC_LVT_LINT0, LVT_MASKED);
     apic_write(APIC_LVT_LINT1, this_cpu_id() ? LVT_MASKED : LVT_NMI); /* as boards wire it */
     apic_write(APIC_SPIV, 0x100 | VECTOR_SPURIOUS);
@@ -121,13 +120,6 @@ void apic_send(uint32_t to, uint32_t command)
     apic_write(APIC_ICR_HIGH, to << 24);
     apic_write(APIC_ICR, icr);
     irq_restore(flags);
-}
-
-void apic_timer_mode(bool tsc_deadline)
-{
-    apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (tsc_deadline ? LVT_DEADLINE : 0));
-    if (tsc_deadline)
-        __asm__ volatile("mfence" ::: "memory"); /* before the first write of the deadline MSR */
 }
 
 void apic_timer_set(uint32_t count)

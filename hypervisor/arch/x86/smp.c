@@ -76,7 +76,6 @@ void smp_ap_main(void)
     }
     cpu_setup();
     apic_cpu_init();
-    time_cpu_init();
     ap_tsc = rdtsc();
     ap_alive = id;
     while (!released)
@@ -104,12 +103,6 @@ static bool alloc_cpu(unsigned id, unsigned index)
     return true;
 }
 
-static void wait_until(uint64_t deadline, unsigned id)
-{
-    while (now() < deadline && ap_alive != id && !ap_differs)
-        cpu_relax();
-}
-
 /* INIT, start-up, start-up (Intel SDM 3A 9.4.4). The 10 ms after INIT were for CPUs with a local
  * APIC of their own chip; none with long mode needs them. The other waits end when the CPU answers.
  */
@@ -122,8 +115,11 @@ static bool start_cpu(unsigned id, unsigned page)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     apic_send(to, APIC_INIT);
     for (unsigned n = 0; n < 2 && ap_alive != id; n++) {
+        uint64_t deadline = now() + (n ? 1000000000UL : 200000UL);
+
         apic_send(to, APIC_STARTUP | page);
-        wait_until(now() + (n ? 1000000000UL : 200000UL), id);
+        while (now() < deadline && ap_alive != id && !ap_differs)
+            cpu_relax();
     }
     if (ap_alive != id)
         return false;

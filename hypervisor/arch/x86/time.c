@@ -30,7 +30,6 @@ static uint32_t tsc_mul;
 static int8_t tsc_shift;
 static uint64_t tsc_hz;
 static uint64_t apic_hz; /* count-down rate of the APIC timer; unused with deadlines by TSC */
-static bool use_deadline_msr;
 static bool tsc_is_one_clock = true;
 
 uint32_t tsc_khz(void)
@@ -191,19 +190,17 @@ void time_init(void)
     uint64_t told = cpuid_tsc_hz();
     const char *how = "CPUID";
 
-    use_deadline_msr = cpu_has.tsc_deadline;
     if (told)
         set_scale(told);
-    if (!told || !use_deadline_msr)
+    if (!told || !cpu_has.tsc_deadline)
         how = calibrate();
     if (!how)
         panic("no clock works: neither ACPI timer nor PIT counts"); /* boot */
     tsc_base = boot_tsc; /* for one reading of now(), which tells how long ago that was */
     base_ns = now();
     tsc_base = boot_tsc + ns_to_tsc(base_ns);
-    time_cpu_init();
     pr_info("Time: TSC at %lu.%03lu MHz (by %s), deadlines by %s\n", tsc_hz / 1000000,
-            tsc_hz / 1000 % 1000, how, use_deadline_msr ? "TSC" : "APIC timer");
+            tsc_hz / 1000 % 1000, how, cpu_has.tsc_deadline ? "TSC" : "APIC timer");
 }
 
 void time_tsc_differs(unsigned cpu)
@@ -212,23 +209,11 @@ void time_tsc_differs(unsigned cpu)
     pr_warn("CPU %u: its TSC differs from the first one's; clocks may jump between CPUs\n", cpu);
 }
 
-void time_cpu_init(void)
-{
-    apic_timer_mode(use_deadline_msr);
-}
-
 void timer_hw_set(uint64_t deadline_ns)
 {
-    uint64_t t, count;
+    uint64_t t = now(), count;
+    bool none = deadline_ns == UINT64_MAX;
 
-    if (deadline_ns == UINT64_MAX) {
-        if (use_deadline_msr)
-            wrmsr(MSR_TSC_DEADLINE, 0);
-        else
-            apic_timer_set(0);
-        return;
-    }
-    t = now();
     if (deadline_ns <= t) {
         softirq_raise(SOFTIRQ_TIMER); /* and no interrupt: the exit path looks at it at once */
         return;
@@ -236,12 +221,12 @@ void timer_hw_set(uint64_t deadline_ns)
     /* A deadline far away is cut: the interrupt comes early, finds nothing due, and is set again.
      */
     t = MIN(deadline_ns - t, 1000000000UL * 60);
-    if (use_deadline_msr) {
-        wrmsr(MSR_TSC_DEADLINE, rdtsc() + ns_to_tsc(t) + 1);
+    if (cpu_has.tsc_deadline) {
+        wrmsr(MSR_TSC_DEADLINE, none ? 0 : rdtsc() + ns_to_tsc(t) + 1);
         return;
     }
     count = mul_div(t, apic_hz, 1000000000) + 1;
-    apic_timer_set((uint32_t)MIN(count, 0xffffffffUL));
+    apic_timer_set(none ? 0 : (uint32_t)MIN(count, 0xffffffffUL));
 }
 
 /* --- the guests' clock

@@ -10,7 +10,6 @@ struct domain;
 
 uint64_t now(void);                          /* ns since boot; monotonic, same on all CPUs */
 void time_init(void);                        /* calibrate without spinning where CPUID tells the frequency */
-void time_cpu_init(void);
 /* Arrange for SOFTIRQ_TIMER on this CPU at the deadline (ns; UINT64_MAX: none). Interrupts off. */
 void timer_hw_set(uint64_t deadline_ns);
 uint32_t tsc_khz(void);

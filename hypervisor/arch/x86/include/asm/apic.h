@@ -26,9 +26,8 @@ void apic_eoi(void);
 #define APIC_INIT    (5u << 8)
 #define APIC_STARTUP (6u << 8)
 void apic_send(uint32_t apic_id, uint32_t command);
-/* One-shot count-down timer at bus clock; 0 stops it. */
+/* One-shot count-down timer at bus clock; 0 stops it. CPUs with deadlines by TSC use those. */
 void apic_timer_set(uint32_t count);
 uint32_t apic_timer_count(void);
-void apic_timer_mode(bool tsc_deadline);
 
 #endif

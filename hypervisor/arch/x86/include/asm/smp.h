@@ -9,8 +9,8 @@ struct cpu;
 extern struct cpu boot_cpu;
 
 void smp_start(void); /* boot CPU: start the others; they wait. Sets nr_cpus */
-void smp_release(
-    void); /* boot CPU: let them run guests; idle vCPUs exist. Returns when all are online */
+/* Boot CPU: let them run guests; idle vCPUs exist. Returns when all are online. */
+void smp_release(void);
 bool smp_stopping(void);
 void time_tsc_differs(unsigned cpu); /* time.c: say so, and tell guests no more that one clock serves all their vCPUs */
 void smp_ipi(unsigned vector);          /* C side of the IPI vectors: call function, TLB */
