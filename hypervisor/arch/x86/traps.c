@@ -18,14 +18,9 @@
 #include <asm/smp.h>
 #include <asm/traps.h>
 
-static const char *const trap_name[32] = {
-    [TRAP_DE] = "divide error",       [TRAP_DB] = "debug",          [TRAP_NMI] = "NMI",
-    [TRAP_BP] = "breakpoint",         [TRAP_OF] = "overflow",       [TRAP_BR] = "bound range",
-    [TRAP_UD] = "invalid opcode",     [TRAP_NM] = "no FPU",         [TRAP_DF] = "double fault",
-    [TRAP_TS] = "invalid TSS",        [TRAP_NP] = "segment absent", [TRAP_SS] = "stack segment",
-    [TRAP_GP] = "general protection", [TRAP_PF] = "page fault",     [TRAP_MF] = "x87 error",
-    [TRAP_AC] = "alignment check",    [TRAP_MC] = "machine check",  [TRAP_XM] = "SIMD error",
-};
+static const char *const trap_name[] = {"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD",
+                                        "#NM", "#DF", "?",   "#TS", "#NP", "#SS", "#GP",
+                                        "#PF", "?",   "#MF", "#AC", "#MC", "#XM"};
 
 #define PFEC_P 1
 #define PFEC_U 4
@@ -113,30 +108,24 @@ static bool fix_up(struct cpu_user_regs *regs)
 static __noreturn void die(struct cpu_user_regs *regs)
 {
     unsigned vector = regs->entry_vector;
-    const char *name = vector < 32 && trap_name[vector] ? trap_name[vector] : "unknown exception";
+    const char *name = vector < ARRAY_SIZE(trap_name) ? trap_name[vector] : "?";
 
     dying_regs = regs;
     /* Not reachable by guests: a fault at an instruction of ours that nobody expected is a broken
      * invariant. */
-    if (vector == TRAP_PF)
-        panic("%s at %016lx (error code %x) in the hypervisor", name, read_cr(2), regs->error_code);
     panic("%s (vector %u, error code %x) in the hypervisor", name, vector, regs->error_code);
-}
-
-/*
- * #DB in the hypervisor is a guest's data breakpoint hit by a copy, or a single-step or breakpoint
- * that waited behind MOV SS and came with SYSCALL or SYSENTER: never ours. Forget it.
- */
-static void hv_debug(struct cpu_user_regs *regs)
-{
-    regs->rflags &= ~0x100UL;
-    __asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0UL));
 }
 
 static void handle_hv_trap(struct cpu_user_regs *regs)
 {
+    /*
+     * #DB in the hypervisor is a guest's data breakpoint hit by a copy, or a single-step or
+     * breakpoint that waited behind MOV SS and came with SYSCALL or SYSENTER: never ours. Forget
+     * it.
+     */
     if (regs->entry_vector == TRAP_DB) {
-        hv_debug(regs);
+        regs->rflags &= ~0x100UL;
+        __asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0UL));
         return;
     }
     if (regs->entry_vector == TRAP_PF && pv_handle_hv_page_fault(read_cr(2), regs->error_code))
@@ -261,15 +250,13 @@ void handle_trap(struct cpu_user_regs *regs)
  * has none. */
 static void sysenter(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    struct trap_bounce *b = &v->arch.bounce;
-
     if (!v->arch.sysenter_callback) {
         regs->entry_vector = TRAP_GP;
         pv_inject_gp(v, 0);
         return;
     }
     v->bounce_waits = true;
-    *b = (struct trap_bounce){
+    v->arch.bounce = (struct trap_bounce){
         .flags = v->arch.sysenter_masks_events ? TBF_INTERRUPT : 0,
         .eip = v->arch.sysenter_callback,
     };
