@@ -167,8 +167,6 @@ void cpu_setup(void)
         wrmsr_safe(MSR_SYSENTER_ESP, (uint64_t)&guest_regs()->es);
         wrmsr_safe(MSR_SYSENTER_EIP, (uint64_t)entry_sysenter);
     }
-    if (cpu_has.xsave)
-        __asm__ volatile("xsetbv" ::"c"(0), "a"(1), "d"(0));
     __asm__ volatile("mov %0, %%dr7" ::"r"(0x400UL));
 }
 

@@ -34,11 +34,6 @@ static void xcr0_load(uint64_t v)
     *loaded = v;
 }
 
-static struct xsave_header *header(void *area)
-{
-    return (struct xsave_header *)((char *)area + LEGACY_SIZE);
-}
-
 static void area_reset(void *area)
 {
     memset(area, 0, cpu_has.xsave_size);
@@ -115,7 +110,8 @@ void fpu_restore(struct vcpu *v)
     if (cpu_has.xsave) {
         /* Setting a vCPU's context writes the legacy part only and clears fpu_initialised. */
         if (!v->arch.fpu_initialised)
-            *header(v->arch.xsave) = (struct xsave_header){.xstate_bv = XCR0_X87 | XCR0_SSE};
+            *(struct xsave_header *)((char *)v->arch.xsave + LEGACY_SIZE) =
+                (struct xsave_header){.xstate_bv = XCR0_X87 | XCR0_SSE};
         xcr0_load(cpu_has.xcr0_mask);
     }
     if (restore_image(v->arch.xsave)) {

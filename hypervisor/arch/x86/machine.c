@@ -86,7 +86,7 @@ void machine_restart(void)
         cpu_relax();
     outb(0x64, 0xfe); /* keyboard controller: pulse the reset line */
     wait_a_little();
-    __asm__ volatile(
-        "lidt %0; int3" ::"m"(no_idt)); /* no way to take an exception: the CPU shuts down */
+    /* no way to take an exception: the CPU shuts down */
+    __asm__ volatile("lidt %0; int3" ::"m"(no_idt));
     machine_halt();
 }

@@ -10,19 +10,8 @@
 #include <asm/io.h>
 #include <asm/irq.h>
 
-enum {
-    RBR = 0,
-    THR = 0,
-    DLL = 0,
-    IER = 1,
-    DLM = 1,
-    IIR = 2,
-    FCR = 2,
-    LCR = 3,
-    MCR = 4,
-    LSR = 5,
-    SCR = 7
-};
+/* While LCR_DLAB, DATA and IER are the divisor; FCR reads as what interrupts. */
+enum { DATA, IER, FCR, LCR, MCR, LSR, SCR = 7 };
 #define LSR_DATA  0x01
 #define LSR_EMPTY 0x20
 #define FIFO_SIZE 16
@@ -51,8 +40,8 @@ bool uart_init(void)
         return false;
     outb(base + IER, 0);
     outb(base + LCR, LCR_8N1 | LCR_DLAB);
-    outb(base + DLL, divisor & 0xff);
-    outb(base + DLM, divisor >> 8);
+    outb(base + DATA, divisor & 0xff);
+    outb(base + IER, divisor >> 8);
     outb(base + LCR, LCR_8N1);
     outb(base + FCR, 0x07); /* FIFOs on and empty, interrupt at one byte */
     outb(base + MCR, 0x0b); /* DTR, RTS, and OUT2, which lets the interrupt out */
@@ -67,14 +56,14 @@ void uart_putc(char c)
     for (unsigned spin = 0; !room && !(inb(port + LSR) & LSR_EMPTY) && spin < 100000; spin++)
         cpu_relax();
     room = (room ? room : FIFO_SIZE) - 1;
-    outb(port + THR, (uint8_t)c);
+    outb(port + DATA, (uint8_t)c);
 }
 
 static void uart_interrupt(void)
 {
-    inb(port + IIR);
+    inb(port + FCR);
     for (unsigned n = 0; n < 64 && (inb(port + LSR) & LSR_DATA); n++)
-        console_input((char)inb(port + RBR));
+        console_input((char)inb(port + DATA));
 }
 
 void uart_irq_init(void)

@@ -65,7 +65,7 @@ void wallclock_init(void)
         d.f[HOUR] = d.f[HOUR] % 12 + (pm ? 12 : 0);
     if (d.f[MONTH] < 1 || d.f[MONTH] > 12 || d.f[DAY] < 1 || d.f[DAY] > 31) {
         pr_warn(
-            "The CMOS clock has no valid date; the wall clock starts at 1970 until dom0 sets it\n");
+            "No valid date in the CMOS clock: the wall clock starts at 1970 until dom0 sets it\n");
         return;
     }
     wc_sec = days_from_epoch(2000 + d.f[YEAR], d.f[MONTH], d.f[DAY]) * 86400 + d.f[HOUR] * 3600 +

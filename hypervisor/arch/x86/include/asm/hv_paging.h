@@ -24,7 +24,6 @@
 #define PERCPU_MAP_PAGE    64 /* map_frame slots */
 #define MAP_SLOTS          64
 
-#ifndef __ASSEMBLER__
 #include <asm/page.h>
 #include <asm/pv.h>
 
@@ -70,5 +69,5 @@ void *map_firmware(uint64_t maddr, size_t size);
 void *hv_boot_page(void);
 uint64_t image_va_to_maddr(const void *p);
 uint64_t hv_page_maddr(const void *p); /* of a page from hv_boot_page(), in the image or the heap */
-#endif
+
 #endif
