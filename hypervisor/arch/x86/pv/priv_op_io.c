@@ -6,7 +6,8 @@
  * that the hypervisor's own accesses take; others read ones and write nothing. String forms do one
  * element at a time through the guest's own address space. No lock here.
  */
-#include "priv_op.h"
+#include "pv_core.h"
+#include <asm/insn.h>
 #include <asm/io.h>
 #include <asm/pci.h>
 #include <asm/pv.h>
@@ -42,9 +43,9 @@ bool dom0_io_permitted(struct domain *d, uint16_t port, unsigned bytes)
 /* May the guest's current mode try these ports (otherwise #GP)? */
 static bool guest_may(struct vcpu *v, uint16_t port, unsigned bytes)
 {
-    unsigned cpl = !guest_kernel_mode(v)                                            ? 3
-                   : v->domain->vm_assist & (1UL << VMASST_TYPE_architectural_iopl) ? 0
-                                                                                    : 1;
+    unsigned cpl = !guest_kernel_mode(v)                                    ? 3
+                   : vm_assisted(v->domain, VMASST_TYPE_architectural_iopl) ? 0
+                                                                            : 1;
     uint8_t map[2];
 
     if (v->arch.iopl >= cpl)
@@ -80,66 +81,54 @@ static void port_out(struct domain *d, uint16_t port, unsigned bytes, uint32_t v
         port_write(port, bytes, value);
 }
 
-static void set_accumulator(struct cpu_user_regs *regs, unsigned bytes, uint32_t value)
-{
-    if (bytes == 4)
-        regs->rax = value;
-    else if (bytes == 2)
-        regs->rax = (regs->rax & ~0xffffUL) | (value & 0xffff);
-    else
-        regs->rax = (regs->rax & ~0xffUL) | (value & 0xff);
-}
-
 static void advance(uint64_t *reg, int64_t by, bool addr32)
 {
     *reg = addr32 ? (uint32_t)(*reg + by) : *reg + by;
 }
 
 /* One element of INS or OUTS; a page fault on its memory is the guest's. */
-static bool string_io(struct cpu_user_regs *regs, const struct priv_insn *i, uint16_t port,
-                      bool *faulted, bool *again)
+static void string_io(struct cpu_user_regs *regs, const struct insn *i, uint16_t port, bool *again)
 {
     struct vcpu *v = current;
-    bool in = i->kind == PRIV_INS;
+    bool in = i->op == PRIV_INS, addr32 = i->prefixes & INSN_ADDR32;
     uint64_t *index = in ? &regs->rdi : &regs->rsi;
-    uint64_t addr = i->addr32 ? (uint32_t)*index : *index;
-    int64_t step = regs->rflags & 0x400 ? -(int64_t)i->bytes : i->bytes;
-    uint64_t count = i->addr32 ? regs->ecx : regs->rcx;
+    uint64_t addr = addr32 ? (uint32_t)*index : *index;
+    int64_t step = regs->rflags & X86_EFLAGS_DF ? -(int64_t)i->bytes : i->bytes;
+    uint64_t count = addr32 ? regs->ecx : regs->rcx;
     uint32_t value = 0;
 
-    if (i->rep && count == 0)
-        return true;
-    if (!in && (i->seg_fs || i->seg_gs))
-        addr += seg_base_read(i->seg_fs ? SEGB_FS : SEGB_GS_KERNEL);
+    if ((i->prefixes & INSN_REP) && count == 0)
+        return;
+    if (!in && (i->prefixes & (INSN_FS | INSN_GS)))
+        addr += seg_base_read(i->prefixes & INSN_FS ? SEGB_FS : SEGB_GS_KERNEL);
     if (in)
         value = port_in(v->domain, port, i->bytes);
     if (in ? copy_to_guest(addr, &value, i->bytes) : copy_from_guest(&value, addr, i->bytes)) {
         pv_inject_page_fault(v, addr, in ? 2 : 0);
-        *faulted = true;
-        return false;
+        *again = true;
+        return;
     }
     if (!in)
         port_out(v->domain, port, i->bytes, value);
-    advance(index, step, i->addr32);
-    if (i->rep) {
-        advance(&regs->rcx, -1, i->addr32);
+    advance(index, step, addr32);
+    if (i->prefixes & INSN_REP) {
+        advance(&regs->rcx, -1, addr32);
         *again = count > 1; /* rip stays: the next element is the next trap, so that the guest stays
                                interruptible */
     }
-    return true;
 }
 
-bool priv_io(struct cpu_user_regs *regs, const struct priv_insn *i, bool *faulted, bool *again)
+bool priv_io(struct cpu_user_regs *regs, const struct insn *i, bool *again)
 {
     struct vcpu *v = current;
-    uint16_t port = i->imm_port ? i->port : regs->dx;
+    uint16_t port = i->has_imm ? (uint8_t)i->imm : regs->dx;
 
     if (port + i->bytes > 0x10000 || !guest_may(v, port, i->bytes))
         return false;
-    if (i->kind == PRIV_INS || i->kind == PRIV_OUTS)
-        return string_io(regs, i, port, faulted, again);
-    if (i->kind == PRIV_IN)
-        set_accumulator(regs, i->bytes, port_in(v->domain, port, i->bytes));
+    if (i->op == PRIV_INS || i->op == PRIV_OUTS)
+        string_io(regs, i, port, again);
+    else if (i->op == PRIV_IN)
+        register_set(&regs->rax, port_in(v->domain, port, i->bytes), i->bytes);
     else
         port_out(v->domain, port, i->bytes, regs->eax);
     return true;

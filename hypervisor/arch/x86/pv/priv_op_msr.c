@@ -4,7 +4,7 @@
  * that reads the machine's register names why a guest may know it. Runs on the vCPU itself; no
  * lock.
  */
-#include "priv_op.h"
+#include "pv_core.h"
 #include <asm/msr.h>
 #include <asm/page.h>
 #include <asm/pv.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside pv/, between callback.c, guest_trap.c, iret.c, context.c and regs_op.c. */
+/* Inside pv/, between its files that are not about memory. */
 #ifndef PV_CORE_H
 #define PV_CORE_H
 
@@ -37,7 +37,8 @@ static inline uint64_t iopl_flags(const struct vcpu *v)
     return (uint64_t)v->arch.iopl << 12;
 }
 
-/* callback.c: push a frame (what: TBF_*) and go on in the handler, now. False: the domain was crashed. Own vCPU, interrupts off. */
+/* callback.c: push a frame (what: TBF_*) and go on in the handler, now. False: the domain was
+ * crashed. Own vCPU, interrupts off. */
 bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, uint64_t handler, unsigned what,
                 uint32_t error_code);
 /* callback.c: kernel_sp or syscall_callback of v changed. */
@@ -47,8 +48,20 @@ void pv_inject_soft(struct vcpu *v, unsigned vector);
 /* regs_op.c: checks as for the guest's own write; loads the hardware if v is current. -EPERM,
  * -EINVAL, -ENODEV */
 int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value);
+/* False: there is no such register. */
+bool debugreg_get(const struct vcpu *v, unsigned reg, uint64_t *value);
 
-/* far_return.c: #PF by a supervisor read from ring 3: true if it was an IRETQ or LRETQ, and was performed. */
+struct insn; /* asm/insn.h */
+/*
+ * priv_op_{io,msr}.c: perform a decoded instruction. False: the guest gets #GP. *again: its rip
+ * stays, since it is not done yet, or since another exception is on its way.
+ */
+bool priv_io(struct cpu_user_regs *regs, const struct insn *i, bool *again);
+bool priv_rdmsr(struct cpu_user_regs *regs);
+bool priv_wrmsr(struct cpu_user_regs *regs);
+
+/* far_return.c: #PF by a supervisor read from ring 3: true if it was an IRETQ or LRETQ, and was
+ * performed. */
 bool pv_emulate_far_return(struct cpu_user_regs *regs);
 
 /* context.c: the CR4 that a guest sees when it asks for `wanted`. */

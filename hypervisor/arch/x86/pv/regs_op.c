@@ -52,10 +52,15 @@ static bool dr7_has_io(uint64_t value)
     return false;
 }
 
+/* With CR4.DE clear 4 and 5 are the old names of DR6 and DR7. */
+static unsigned real_number(const struct vcpu *v, unsigned reg)
+{
+    return (reg == 4 || reg == 5) && !(v->arch.cr4_guest & CR4_DE) ? reg + 2 : reg;
+}
+
 int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value)
 {
-    if ((reg == 4 || reg == 5) && !(v->arch.cr4_guest & CR4_DE))
-        reg += 2; /* the old names of DR6 and DR7 */
+    reg = real_number(v, reg);
     switch (reg) {
     case 0 ... 3:
         if (!is_canonical(value) || !guest_range_ok(value, 8))
@@ -93,14 +98,20 @@ long do_set_debugreg(struct hypercall *hc)
     return debugreg_set(current, (unsigned)hc->arg[0], hc->arg[1]);
 }
 
+bool debugreg_get(const struct vcpu *v, unsigned reg, uint64_t *value)
+{
+    reg = real_number(v, reg);
+    if (reg > 7 || reg == 4 || reg == 5)
+        return false;
+    *value = v->arch.dr[reg];
+    return true;
+}
+
 long do_get_debugreg(struct hypercall *hc)
 {
-    const struct vcpu *v = current;
-    unsigned reg = (unsigned)hc->arg[0];
+    uint64_t value;
 
-    if ((reg == 4 || reg == 5) && !(v->arch.cr4_guest & CR4_DE))
-        reg += 2;
-    return reg > 7 || reg == 4 || reg == 5 ? -ENODEV : (long)v->arch.dr[reg];
+    return debugreg_get(current, (unsigned)hc->arg[0], &value) ? (long)value : -ENODEV;
 }
 
 long do_set_segment_base(struct hypercall *hc)

@@ -10,7 +10,7 @@
  * takes none.
  */
 #include <asm/pv_mm.h>
-#include <asm/write_decode.h>
+#include <asm/insn.h>
 #include <asm/hv_paging.h>
 #include <hv/domain.h>
 #include <hv/vcpu.h>
@@ -29,13 +29,12 @@
 
 /* Apply w to the operand at p + offset, in an L1 table that is held. 0, or < 0: not written. The
  * lock is held. */
-static int write_table(const struct write_insn *w, struct cpu_user_regs *regs, pte_t *p,
-                       unsigned offset)
+static int write_table(const struct insn *w, struct cpu_user_regs *regs, pte_t *p, unsigned offset)
 {
     struct domain *d = current->domain;
     struct pt_edit edit = {.pt_owner = d, .pg_owner = d, .cmpxchg = true};
     unsigned shift = offset % sizeof(pte_t) * 8;
-    uint64_t mask = w->bytes == 8 ? ~0UL : (1UL << (w->bytes * 8)) - 1;
+    uint64_t mask = operand_mask(w->bytes);
     int rc = -EAGAIN;
 
     p += offset / sizeof(pte_t);
@@ -48,31 +47,29 @@ static int write_table(const struct write_insn *w, struct cpu_user_regs *regs, p
     edit.old = READ_ONCE(*p);
     for (unsigned i = 0; i < TRIES && rc == -EAGAIN; i++) {
         pte_t seen = edit.old;
-        uint64_t old = seen >> shift & mask, new = old;
+        struct write_effect e = write_effect(w, regs, seen >> shift & mask);
 
-        if (write_result(w, regs, old, &new))
-            rc = pt_edit_l1(&edit, p, (seen & ~(mask << shift)) | new << shift);
-        else
-            rc = 0;
+        rc = e.writes ? pt_edit_l1(&edit, p, (seen & ~(mask << shift)) | e.new << shift) : 0;
         if (!rc)
-            write_retire(w, regs, old, new);
+            write_retire(w, regs, &e);
     }
     return rc;
 }
 
 /* Few instructions are longer than eight bytes, and those few are read again. */
-static bool fetch(const struct cpu_user_regs *regs, struct write_insn *w)
+static bool fetch(const struct cpu_user_regs *regs, struct insn *w)
 {
-    uint8_t insn[INSN_MAX + 1];
+    uint8_t code[INSN_MAX];
     unsigned n = sizeof(uint64_t);
+    bool known;
 
-    n -= copy_from_guest_partial(insn, regs->rip, n);
-    if (write_decode(insn, n, w))
-        return true;
-    if (n < sizeof(uint64_t))
-        return false;
-    n = INSN_MAX - copy_from_guest_partial(insn, regs->rip, INSN_MAX);
-    return write_decode(insn, n, w);
+    n -= copy_from_guest_partial(code, regs->rip, n);
+    known = insn_decode(code, n, w);
+    if (!known && n == sizeof(uint64_t)) {
+        n = INSN_MAX - copy_from_guest_partial(code, regs->rip, INSN_MAX);
+        known = insn_decode(code, n, w);
+    }
+    return known && insn_is_write(w);
 }
 
 static bool is_l1(const struct frame *f)
@@ -89,7 +86,7 @@ static bool emulate_table_write(struct vcpu *v, struct cpu_user_regs *regs, stru
                                 uint64_t va)
 {
     struct domain *d = v->domain;
-    struct write_insn w;
+    struct insn w;
     bool ok = false;
     pte_t *p;
 
@@ -107,11 +104,13 @@ static bool emulate_table_write(struct vcpu *v, struct cpu_user_regs *regs, stru
 
 static bool drop_device_write(struct cpu_user_regs *regs)
 {
-    struct write_insn w;
+    struct insn w;
+    struct write_effect e;
 
     if (!fetch(regs, &w))
         return false;
-    write_retire(&w, regs, 0, 0);
+    e = write_effect(&w, regs, 0);
+    write_retire(&w, regs, &e);
     return true;
 }
 
