@@ -37,24 +37,28 @@ int validate_segdesc(struct frame *f)
     return i == PER_PAGE ? 0 : -EINVAL;
 }
 
-static bool is_set(mfn_t m)
+bool pv_drop_descriptors(struct vcpu *v, mfn_t *slot, unsigned n, void (*show)(unsigned, mfn_t))
 {
-    return m.m && !mfn_eq(m, INVALID_MFN);
+    bool any = false;
+
+    for (unsigned i = 0; i < n; i++) {
+        mfn_t m = slot[i];
+
+        if (!mfn_is_set(m))
+            continue;
+        slot[i] = INVALID_MFN;
+        if (v == current)
+            show(i, INVALID_MFN);
+        frame_put_typed(m);
+        any = true;
+    }
+    return any;
 }
 
 void pv_destroy_gdt(struct vcpu *v)
 {
     v->arch.gdt_entries = 0;
-    for (unsigned i = 0; i < FIRST_RESERVED_GDT_PAGE; i++) {
-        mfn_t m = v->arch.gdt_frame[i];
-
-        if (!is_set(m))
-            continue;
-        v->arch.gdt_frame[i] = INVALID_MFN;
-        if (v == current)
-            gdt_slot_set(i, INVALID_MFN);
-        frame_put_typed(m);
-    }
+    pv_drop_descriptors(v, v->arch.gdt_frame, FIRST_RESERVED_GDT_PAGE, gdt_slot_set);
 }
 
 int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries)
@@ -101,27 +105,22 @@ long do_set_gdt(struct hypercall *hc)
 long do_update_descriptor(struct hypercall *hc)
 {
     uint64_t maddr = hc->arg[0], desc = hc->arg[1];
-    struct domain *d = current->domain;
     mfn_t m = maddr_to_mfn(maddr);
     enum frame_type t = FT_WRITABLE;
     char *p;
 
     if ((maddr & 7) || !descriptor_ok(&desc))
         return -EINVAL;
-    if (!frame_get(m, d))
-        return -EINVAL;
     /* In use as descriptors it stays that, and is written only here; otherwise it must be plainly
      * writable. */
-    if (TYPE_OF(frame_of(m)->type) == FT_SEGDESC && (frame_of(m)->type & TYPE_COUNT))
+    if (frame_described(m) && TYPE_OF(frame_of(m)->type) == FT_SEGDESC &&
+        (frame_of(m)->type & TYPE_COUNT))
         t = FT_SEGDESC;
-    if (type_get(frame_of(m), t)) {
-        frame_put(m);
+    if (frame_get_typed(m, current->domain, t))
         return -EINVAL;
-    }
     p = map_frame(m);
     WRITE_ONCE(*(uint64_t *)(p + (maddr & ~PAGE_MASK)), desc);
     unmap_frame(p);
-    type_put(frame_of(m));
-    frame_put(m);
+    frame_put_typed(m);
     return 0;
 }

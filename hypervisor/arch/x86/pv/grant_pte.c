@@ -89,7 +89,5 @@ int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonl
 
 void pv_grant_flush(struct domain *d)
 {
-    cpumask_t cpus = d->arch.dirty_cpus;
-
-    tlb_flush_mask(&cpus);
+    tlb_flush_mask(&d->arch.dirty_cpus);
 }

@@ -9,59 +9,34 @@
  */
 #include <asm/pv_mm.h>
 
-static bool is_set(mfn_t m)
-{
-    return m.m && !mfn_eq(m, INVALID_MFN);
-}
-
 /* Put m (with a new type reference; INVALID_MFN: none) in *slot, drop what was there. The caller
  * holds no lock. */
-static int replace_table(struct domain *d, mfn_t *slot, mfn_t m)
+static inline int set_table(struct vcpu *v, mfn_t *slot, mfn_t m)
 {
+    struct domain *d = v->domain;
     mfn_t old = *slot;
+    bool same = mfn_eq(old, m);
     int rc = 0;
 
-    if (mfn_eq(old, m))
-        return 0;
     spin_lock(&d->arch.mmu_lock);
-    if (is_set(m))
+    if (mfn_is_set(m) && !same)
         rc = table_get(m, d, FT_L4);
-    if (!rc)
+    if (!rc) {
         *slot = m;
+        if (v == current && slot == &v->arch.guest_table)
+            pv_load_cr3(v);
+        /* Only now does no CPU use the old one: who calls is not in user mode. */
+        if (mfn_is_set(old) && !same)
+            table_put(old); /* preempted: a debt of the caller's */
+    }
     spin_unlock(&d->arch.mmu_lock);
     return rc;
 }
 
-static void drop_table(struct domain *d, mfn_t old)
-{
-    if (!is_set(old))
-        return;
-    spin_lock(&d->arch.mmu_lock);
-    table_put(old); /* preempted: a debt of the caller's */
-    spin_unlock(&d->arch.mmu_lock);
-}
-
 int pv_set_guest_table(struct vcpu *v, mfn_t m)
 {
-    struct domain *d = v->domain;
-    mfn_t old = v->arch.guest_table;
-    bool same = mfn_eq(old, m);
-    int rc = 0;
+    int rc = mfn_is_set(m) ? set_table(v, &v->arch.guest_table, m) : -EINVAL;
 
-    if (!is_set(m))
-        return -EINVAL;
-    spin_lock(&d->arch.mmu_lock);
-    if (!same)
-        rc = table_get(m, d, FT_L4);
-    if (!rc) {
-        v->arch.guest_table = m;
-        if (v == current)
-            pv_load_cr3(v);
-        /* Only now does no CPU use the old one. */
-        if (!same && is_set(old))
-            table_put(old); /* preempted: a debt of the caller's */
-    }
-    spin_unlock(&d->arch.mmu_lock);
     if (!rc && v == current && v->arch.ldt_entries)
         pv_destroy_ldt(v); /* its pages were found through the old table */
     return rc;
@@ -69,22 +44,13 @@ int pv_set_guest_table(struct vcpu *v, mfn_t m)
 
 int pv_set_guest_table_user(struct vcpu *v, mfn_t m)
 {
-    mfn_t old = v->arch.guest_table_user;
-    int rc = replace_table(v->domain, &v->arch.guest_table_user, m);
-
-    /* A hypercall comes from the guest's kernel, so nobody runs on it now. */
-    if (!rc && !mfn_eq(old, m))
-        drop_table(v->domain, old);
-    return rc;
+    return set_table(v, &v->arch.guest_table_user, m);
 }
 
 void pv_drop_tables(struct vcpu *v)
 {
-    mfn_t kernel = v->arch.guest_table, user = v->arch.guest_table_user;
-
-    v->arch.guest_table = v->arch.guest_table_user = INVALID_MFN;
-    drop_table(v->domain, user);
-    drop_table(v->domain, kernel);
+    set_table(v, &v->arch.guest_table_user, INVALID_MFN);
+    set_table(v, &v->arch.guest_table, INVALID_MFN);
 }
 
 /* --- domains that hypercalls name --- */
@@ -93,34 +59,17 @@ int pg_owner_get(unsigned id, struct domain **out)
 {
     struct domain *me = current->domain, *d;
 
-    if (id == DOMID_SELF)
-        d = me;
-    else if (id == me->id)
+    d = id == DOMID_SELF ? me : id == DOMID_IO ? dom_io : id == DOMID_XEN ? dom_xen : NULL;
+    if (d)
+        domain_hold(d);
+    else if (id == me->id || !(d = domain_get(id)))
         return -ESRCH; /* oneself is DOMID_SELF, and nothing else */
-    else if (id == DOMID_IO)
-        d = dom_io;
-    else if (id == DOMID_XEN)
-        d = dom_xen;
-    else if ((d = domain_get(id))) {
-        if (me->is_dom0) {
-            *out = d;
-            return 0;
-        }
+    if (d != me && d != dom_io && !me->is_dom0) {
         domain_put(d);
         return -EPERM;
-    } else {
-        return -ESRCH;
     }
-    if (d == dom_xen && !me->is_dom0)
-        return -EPERM;
-    domain_hold(d);
     *out = d;
     return 0;
-}
-
-void pg_owner_put(struct domain *d)
-{
-    domain_put(d);
 }
 
 int vcpumask_to_cpus(uint64_t bitmap, cpumask_t *out)

@@ -17,11 +17,6 @@
 #include <asm/uaccess.h>
 #include "pv_core.h"
 
-static bool has_user_table(const struct vcpu *v)
-{
-    return v->arch.guest_table_user.m && !mfn_eq(v->arch.guest_table_user, INVALID_MFN);
-}
-
 long do_iret(struct hypercall *hc)
 {
     struct cpu_user_regs *regs = guest_regs();
@@ -35,7 +30,7 @@ long do_iret(struct hypercall *hc)
         return 0;
     }
     if ((ic.cs & 3) == 3) {
-        if (!has_user_table(v)) {
+        if (!mfn_is_set(v->arch.guest_table_user)) {
             domain_crash(v->domain, "vCPU %u: iret to user mode without user page tables", v->id);
             return 0;
         }

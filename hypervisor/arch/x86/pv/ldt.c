@@ -15,27 +15,9 @@
 #define LDT_PAGES       16
 #define LDT_MAX_ENTRIES 8192
 
-static bool is_set(mfn_t m)
-{
-    return m.m && !mfn_eq(m, INVALID_MFN);
-}
-
 bool pv_destroy_ldt(struct vcpu *v)
 {
-    bool any = false;
-
-    for (unsigned i = 0; i < LDT_PAGES; i++) {
-        mfn_t m = v->arch.ldt_frame[i];
-
-        if (!is_set(m))
-            continue;
-        v->arch.ldt_frame[i] = INVALID_MFN;
-        if (v == current)
-            ldt_slot_set(i, INVALID_MFN);
-        frame_put_typed(m);
-        any = true;
-    }
-    return any;
+    return pv_drop_descriptors(v, v->arch.ldt_frame, LDT_PAGES, ldt_slot_set);
 }
 
 int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned entries)
@@ -65,7 +47,7 @@ bool pv_map_ldt_page(struct vcpu *v, unsigned page)
     pte_t e;
 
     if (page >= LDT_PAGES || page * (PAGE_SIZE / 8) >= v->arch.ldt_entries ||
-        is_set(v->arch.ldt_frame[page]))
+        mfn_is_set(v->arch.ldt_frame[page]))
         return false;
     e = pt_lookup(v->arch.guest_table, v->arch.ldt_base + page * PAGE_SIZE, &writable);
     if (!e || frame_get_typed(pte_mfn(e), v->domain, FT_SEGDESC))

@@ -4,8 +4,7 @@
  * <xen/xen.h>
  *
  * Requests are copied in by batches, then performed with the table owner's mmu_lock held. The first
- * that fails ends the call; the count of those done is written to *pdone. Progress: [0] requests
- * done, [1] the result, once it is known but tables are still to be taken apart.
+ * that fails ends the call; the count of those done is written to *pdone.
  */
 #include <asm/pv_mm.h>
 #include <hv/domain.h>
@@ -14,7 +13,6 @@
 
 #define BATCH        32
 #define PREEMPT_STEP 8
-#define RESULT_KNOWN (1UL << 32)
 
 struct update {
     struct pt_edit edit; /* owners, flush */
@@ -137,65 +135,38 @@ static int perform_all(struct update *u, uint64_t list, unsigned long *done, uns
 
 static int find_owners(struct update *u, unsigned foreign)
 {
+    struct domain *d;
     int rc;
 
-    u->edit.pt_owner = current->domain;
-    if (foreign >> 16) {
-        rc = pg_owner_get((foreign >> 16) - 1, &u->edit.pt_owner);
-        if (rc)
-            return rc;
-        if (u->edit.pt_owner != current->domain &&
-            (!u->edit.pt_owner->vcpu || !u->edit.pt_owner->vcpu[0])) {
-            pg_owner_put(u->edit.pt_owner);
-            return -EINVAL;
-        }
-    } else {
-        domain_hold(u->edit.pt_owner);
+    rc = pg_owner_get(foreign >> 16 ? (foreign >> 16) - 1 : DOMID_SELF, &u->edit.pt_owner);
+    if (rc)
+        return rc;
+    d = u->edit.pt_owner;
+    if (d != current->domain && (!d->vcpu || !d->vcpu[0])) {
+        domain_put(d);
+        return -EINVAL;
     }
     rc = pg_owner_get(foreign & 0xffff, &u->edit.pg_owner);
     if (rc)
-        pg_owner_put(u->edit.pt_owner);
+        domain_put(d);
     return rc;
 }
 
 long do_mmu_update(struct hypercall *hc)
 {
-    uint64_t list = hc->arg[0], pdone = hc->arg[2];
-    unsigned count = (unsigned)hc->arg[1] & ~COUNT_PREEMPTED;
     struct update u = {.table = NULL};
-    int rc;
+    long rc;
 
-    frames_reap();
-    if (table_debts_pay())
-        return -HC_RESTART;
-    if (hc->progress[1] & RESULT_KNOWN)
-        return (int)(uint32_t)hc->progress[1];
-
-    if (!guest_range_ok(list, (uint64_t)count * sizeof(struct mmu_update)))
-        return -EFAULT;
+    if (!table_list_begin(hc, sizeof(struct mmu_update), &rc))
+        return rc;
     rc = find_owners(&u, hc->arg[3]);
     if (rc)
         return rc;
-    rc = perform_all(&u, list, &hc->progress[0], count);
+    rc = perform_all(&u, hc->arg[0], &hc->progress[0], table_list_count(hc));
     drop_table(&u);
-    if (u.edit.flush) {
-        cpumask_t cpus = u.edit.pt_owner->arch.dirty_cpus;
-
-        tlb_flush_mask(&cpus);
-    }
-    pg_owner_put(u.edit.pt_owner);
-    pg_owner_put(u.edit.pg_owner);
-    if (rc == -HC_RESTART)
-        return rc;
-    if (pdone) {
-        unsigned done = hc->progress[0];
-        int ignored = copy_out(pdone, &done); /* as Xen: a bad pdone is the caller's loss */
-
-        (void)ignored;
-    }
-    if (table_debts_any()) {
-        hc->progress[1] = RESULT_KNOWN | (uint32_t)rc;
-        return -HC_RESTART;
-    }
-    return rc;
+    if (u.edit.flush)
+        tlb_flush_mask(&u.edit.pt_owner->arch.dirty_cpus);
+    domain_put(u.edit.pt_owner);
+    domain_put(u.edit.pg_owner);
+    return table_list_end(hc, rc);
 }

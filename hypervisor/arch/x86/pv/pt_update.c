@@ -145,7 +145,7 @@ static pte_t *walk_tables(struct vcpu *v, uint64_t va)
 {
     mfn_t m = v->arch.guest_table;
 
-    if (!guest_range_ok(va & PAGE_MASK, 1) || mfn_eq(m, INVALID_MFN) || !m.m)
+    if (!guest_range_ok(va & PAGE_MASK, 1) || !mfn_is_set(m))
         return NULL;
     for (unsigned level = 4; level > 1; level--) {
         pte_t e = READ_ONCE(((pte_t *)frame_peek(m))[pte_index(va, level)]);

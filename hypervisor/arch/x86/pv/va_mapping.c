@@ -13,7 +13,6 @@ static long flush(uint64_t va, unsigned long flags)
     uint64_t who = flags & ~UVMF_FLUSHTYPE_MASK;
     unsigned long what = flags & UVMF_FLUSHTYPE_MASK;
     cpumask_t cpus;
-    int rc;
 
     if (what != UVMF_TLB_FLUSH && what != UVMF_INVLPG)
         return 0;
@@ -24,13 +23,10 @@ static long flush(uint64_t va, unsigned long flags)
             tlb_flush_local();
         return 0;
     }
-    if (who == UVMF_ALL) {
+    if (who == UVMF_ALL)
         cpus = current->domain->arch.dirty_cpus;
-    } else {
-        rc = vcpumask_to_cpus(who, &cpus);
-        if (rc)
-            return rc;
-    }
+    else if (vcpumask_to_cpus(who, &cpus))
+        return -EFAULT;
     if (what == UVMF_INVLPG)
         tlb_flush_mask_va(&cpus, va);
     else
@@ -67,6 +63,6 @@ long do_update_va_mapping_otherdomain(struct hypercall *hc)
     if (rc)
         return rc;
     rc = update(hc->arg[0], hc->arg[1], hc->arg[2], pg_owner);
-    pg_owner_put(pg_owner);
+    domain_put(pg_owner);
     return rc;
 }

@@ -122,7 +122,11 @@ int pv_grant_map_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonly,
 int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonly, bool contains_pte, uint64_t new_addr);
 /* (new_addr: for unmap_and_replace, else 0.) The caller flushes after a batch: */
 void pv_grant_flush(struct domain *d);
-/* vCPU state that holds page-table references */
+/* vCPU state that holds page-table references; where it names no frame: */
+static inline bool mfn_is_set(mfn_t f)
+{
+    return f.m && !mfn_eq(f, INVALID_MFN);
+}
 int pv_set_guest_table(struct vcpu *v, mfn_t l4);       /* takes the type reference; drops the old one */
 int pv_set_guest_table_user(struct vcpu *v, mfn_t l4);  /* INVALID_MFN: none */
 void pv_drop_tables(struct vcpu *v);

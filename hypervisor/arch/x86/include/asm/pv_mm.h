@@ -54,21 +54,59 @@ pte_t *pt_walk(struct vcpu *v, uint64_t va);
  */
 pte_t pt_lookup(mfn_t m, uint64_t va, bool *writable);
 
-/* In a count: Xen's mark of a call that it continues. Ours continue by themselves; guests may set
- * it all the same. */
-#define COUNT_PREEMPTED (1u << 31)
-
 /* --- page_type.c: debts --- */
 /* Finish what current left half done. 0 or -HC_RESTART. Call first in every handler that types
  * tables. No lock held. */
 long table_debts_pay(void);
 bool table_debts_any(void);
 
+/* --- mmu_update.c and mmuext.c --- */
+/*
+ * Around a list of requests about tables: hc->arg are the list, its count, where to write how many
+ * are done, and whose. Progress: [0] requests done, [1] the result, once it is known but tables are
+ * still to be taken apart. Begin: false: the result is *rc.
+ */
+#define TABLE_LIST_RESULT (1UL << 32)
+static inline unsigned table_list_count(const struct hypercall *hc)
+{
+    /* Xen's mark of a call that it continues. Ours do so by themselves; guests may set it, too. */
+    return (unsigned)hc->arg[1] & ~(1u << 31);
+}
+static inline bool table_list_begin(const struct hypercall *hc, size_t size, long *rc)
+{
+    frames_reap();
+    if (table_debts_pay())
+        *rc = -HC_RESTART;
+    else if (hc->progress[1] & TABLE_LIST_RESULT)
+        *rc = (int)(uint32_t)hc->progress[1];
+    else if (!guest_range_ok(hc->arg[0], table_list_count(hc) * size))
+        *rc = -EFAULT;
+    else
+        return true;
+    return false;
+}
+static inline long table_list_end(struct hypercall *hc, long rc)
+{
+    unsigned done = hc->progress[0];
+    int ignored;
+
+    if (rc == -HC_RESTART)
+        return rc;
+    if (hc->arg[2]) {
+        ignored = copy_out(hc->arg[2], &done); /* as Xen: a bad pdone is the caller's loss */
+        (void)ignored;
+    }
+    if (table_debts_any()) {
+        hc->progress[1] = TABLE_LIST_RESULT | (uint32_t)rc;
+        return -HC_RESTART;
+    }
+    return rc;
+}
+
 /* --- guest_tables.c --- */
 /* The domain named by a hypercall: SELF, DOMID_IO, DOMID_XEN or, for the privileged, a guest.
- * -ESRCH, -EPERM. Put with pg_owner_put. */
+ * -ESRCH, -EPERM. Put with domain_put. */
 int pg_owner_get(unsigned id, struct domain **out);
-void pg_owner_put(struct domain *d);
 /* A guest's bitmap of vCPUs → the CPUs that may hold their translations. -EFAULT. */
 int vcpumask_to_cpus(uint64_t guest_bitmap, cpumask_t *out);
 
@@ -82,5 +120,7 @@ bool pv_map_ldt_page(struct vcpu *v, unsigned page);
 
 /* --- descriptor.c --- */
 bool descriptor_ok(uint64_t *desc); /* may be adjusted; false: refused */
+/* Empty n slots of v's GDT or LDT; show: what tells this CPU. True if there was anything. */
+bool pv_drop_descriptors(struct vcpu *v, mfn_t *slot, unsigned n, void (*show)(unsigned, mfn_t));
 
 #endif
