@@ -213,20 +213,97 @@ static void test_unprivileged(void)
  */
 
 #define LARGE_ORDER   9
-#define LARGE_EXTENTS 64   /* 128 MiB: a while to take apart, */
-#define ANSWERS       1000 /* enough for a hundred thousand answers; 200 if each waits for a pause */
+#define LARGE_EXTENTS 64 /* 128 MiB: a while to take apart, */
+#define LARGE_PAGES   (LARGE_EXTENTS << LARGE_ORDER)
+#define ANSWERS       10 /* in which thousands ask and are answered */
 
-static volatile uint32_t asked, stop;
+static long ask_info(struct xen_domctl *d)
+{
+    return domctl(d, XEN_DOMCTL_getdomaininfo, neighbour_id());
+}
 
-/* On dom0's second vCPU: asks about the neighbour without end. */
+static long ask_vcpu(struct xen_domctl *d)
+{
+    d->u.getvcpuinfo.vcpu = 0;
+    return domctl(d, XEN_DOMCTL_getvcpuinfo, neighbour_id());
+}
+
+static long ask_affinity(struct xen_domctl *d)
+{
+    static uint8_t map[8];
+
+    memset(&d->u, 0, sizeof(d->u));
+    d->u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
+    d->u.vcpuaffinity.cpumap_hard.nr_bits = 64;
+    set_xen_guest_handle(d->u.vcpuaffinity.cpumap_hard.bitmap, map);
+    return domctl(d, XEN_DOMCTL_getvcpuaffinity, neighbour_id());
+}
+
+static long ask_context(struct xen_domctl *d)
+{
+    static vcpu_guest_context_t context;
+
+    d->u.vcpucontext.vcpu = 0;
+    set_xen_guest_handle(d->u.vcpucontext.ctxt, &context);
+    return domctl(d, XEN_DOMCTL_getvcpucontext, neighbour_id());
+}
+
+static long ask_tsc(struct xen_domctl *d)
+{
+    return domctl(d, XEN_DOMCTL_gettscinfo, neighbour_id());
+}
+
+static long ask_list(struct xen_domctl *d)
+{
+    static struct xen_domctl_getdomaininfo list[4];
+    struct xen_sysctl s = {.cmd = XEN_SYSCTL_getdomaininfolist,
+                           .interface_version = XEN_SYSCTL_INTERFACE_VERSION,
+                           .u.getdomaininfolist.max_domains = ARRAY_SIZE(list)};
+
+    set_xen_guest_handle(s.u.getdomaininfolist.buffer, list);
+    return hv_sysctl(&s);
+}
+
+static long ask_machine(struct xen_domctl *d)
+{
+    struct xen_sysctl s = {.cmd = XEN_SYSCTL_physinfo,
+                           .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
+
+    return hv_sysctl(&s);
+}
+
+static const struct question {
+    const char *name;
+    long (*ask)(struct xen_domctl *d);
+} questions[] = {
+    {"getdomaininfo", ask_info}, {"getdomaininfolist", ask_list},   {"physinfo", ask_machine},
+    {"getvcpuinfo", ask_vcpu},   {"getvcpuaffinity", ask_affinity}, {"getvcpucontext", ask_context},
+    {"gettscinfo", ask_tsc},
+};
+
+static volatile uint32_t asked, meanwhile, stop;
+static volatile domid_t large;
+static const struct question *volatile question = questions;
+
+/* Some of its pages are there, some are gone: it is being taken apart. */
+static bool half_gone(domid_t dom)
+{
+    struct xen_domctl d = {0};
+
+    return domctl(&d, XEN_DOMCTL_getdomaininfo, dom) == 0 && d.domain == dom &&
+           d.u.getdomaininfo.tot_pages > 0 && d.u.getdomaininfo.tot_pages < LARGE_PAGES;
+}
+
+/* On dom0's second vCPU: asks about the neighbour without end, and counts the answers that came in
+ * the middle of a destruction. */
 static void ask(void)
 {
     struct xen_domctl d = {0};
-    domid_t dom = neighbour_id();
 
     while (!stop) {
-        CHECK_RC(domctl(&d, XEN_DOMCTL_getdomaininfo, dom), 0);
+        CHECK_RC(question->ask(&d), 0);
         asked++;
+        meanwhile += half_gone(large);
     }
     stop = 2;
 }
@@ -250,33 +327,49 @@ static bool make_large(domid_t *id)
            CHECK_RC(hv_memory_op(XENMEM_increase_reservation, &r), LARGE_EXTENTS);
 }
 
-/* Answers arrive while the domain is taken apart, not only after. */
-static void test_long_destroy(void)
+/* How many answers arrive while the domain is taken apart, not only after. */
+static uint32_t answers_meanwhile(const struct question *q)
 {
     struct xen_domctl d = {0};
-    struct baseline before;
     uint32_t first;
-    domid_t large;
+    domid_t id;
     long rc;
+
+    if (!make_large(&id))
+        return 0;
+    large = id;
+    question = q;
+    for (first = asked; asked - first < 10;) /* this one, by now */
+        cpu_relax();
+    meanwhile = 0;
+    do
+        rc = domctl(&d, XEN_DOMCTL_destroydomain, id);
+    while (rc == -XEN_EAGAIN);
+    CHECK_RC(rc, 0);
+    return meanwhile;
+}
+
+static void test_long_destroy(void)
+{
+    struct baseline before;
 
     if (vcpu_max() < 2)
         return test_skip("one vCPU cannot ask while it destroys");
     baseline_take(&before);
-    REQUIRE(make_large(&large));
-    CHECK_RC(vcpu_start(1, ask), 0);
-    while (asked < 10)
-        cpu_relax();
-    first = asked;
-    do
-        rc = domctl(&d, XEN_DOMCTL_destroydomain, large);
-    while (rc == -XEN_EAGAIN);
-    CHECK_RC(rc, 0);
-    if (!CHECK(asked - first > ANSWERS))
-        printf("  %u answers meanwhile\n", asked - first);
+    REQUIRE(CHECK_RC(vcpu_start(1, ask), 0));
+    for (unsigned int i = 0; i < ARRAY_SIZE(questions); i++) {
+        uint32_t n = 0;
+
+        /* Again where the emulator gave the asking CPU no time. */
+        for (unsigned int tries = 0; tries < 10 && n < ANSWERS; tries++)
+            n = answers_meanwhile(&questions[i]);
+        if (!CHECK(n >= ANSWERS))
+            printf("  %s: %u answers meanwhile\n", questions[i].name, n);
+        neighbour_check();
+    }
     stop = 1;
     while (stop != 2)
         cpu_relax();
-    neighbour_check();
     baseline_check(&before);
 }
 

@@ -11,6 +11,7 @@
  */
 #include <rt/attack.h>
 #include <rt/test.h>
+#include <xen/physdev.h>
 
 static volatile uint64_t sink; /* keeps the compiler from dropping a value read under CATCH */
 
@@ -61,28 +62,145 @@ static bool value_or_gp(const struct trap *t)
     return !t || t->regs.entry_vector == X86_EXC_GP;
 }
 
-static void one_msr(uint32_t index)
-{
-    const uint64_t values[] = {0, ~0ull, 1ull << 63, 0xffff830000000000, dice()};
+static unsigned int readable; /* MSRs that have a value */
 
-    if (!CHECK(value_or_gp(rdmsr(index))))
+static void one_msr(uint32_t index, unsigned int writes)
+{
+    const uint64_t values[] = {dice(), 0, ~0ull, 1ull << 63, 0xffff830000000000};
+    const struct trap *t = rdmsr(index);
+
+    readable += !t;
+    if (!CHECK(value_or_gp(t)))
         printf("  rdmsr %#x\n", index);
-    for (unsigned int i = 0; i < ARRAY_SIZE(values); i++)
+    for (unsigned int i = 0; i < writes; i++)
         if (!CHECK(value_or_gp(wrmsr(index, values[i]))))
             printf("  wrmsr %#x, %#lx\n", index, values[i]);
 }
+
+/* The few that a guest may know, of all that the machine has: whoever reads more of them reads what
+ * the hypervisor keeps there. */
+#define READABLE_MAX 64
 
 static void every_msr(void)
 {
     for (unsigned int r = 0; r < ARRAY_SIZE(msr_ranges); r++)
         for (uint32_t i = msr_ranges[r].from; i < msr_ranges[r].to; i++) {
-            one_msr(i);
+            one_msr(i, 5);
             if (i % 64 == 0 && !works())
                 return;
         }
-    for (unsigned int i = 0; i < 2000; i++)
-        one_msr(dice());
+    CHECK(readable > 5 && readable < READABLE_MAX);
     works();
+}
+
+/* Of all 2^32, at a stride that is prime. */
+#define STRIDE 65521
+
+static void msrs_between(void)
+{
+    readable = 0;
+    for (uint64_t i = 0x2000; i < 1ull << 32; i += STRIDE)
+        one_msr(i, 1);
+    for (unsigned int i = 0; i < 2000; i++)
+        one_msr(dice(), 5);
+    CHECK(readable < READABLE_MAX);
+    works();
+}
+
+/* --- control registers and ports ----------------------------------------------------------------
+ */
+
+static const struct trap *xsetbv(uint32_t index, uint64_t value)
+{
+    return CATCH(__asm__ volatile("xsetbv"
+                                  :
+                                  : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                                  : "memory"));
+}
+
+static void control_registers(void)
+{
+    uint64_t cr0, cr3, cr4;
+
+    __asm__ volatile("mov %%cr0, %0; mov %%cr3, %1; mov %%cr4, %2"
+                     : "=r"(cr0), "=r"(cr3), "=r"(cr4));
+    for (unsigned int bit = 0; bit < 64; bit++) {
+        uint64_t one = 1ull << bit;
+
+        if (bit != 3) /* TS is the guest's */
+            CHECK_TRAP(CATCH(__asm__ volatile("mov %0, %%cr0" : : "r"(cr0 ^ one))), X86_EXC_GP, 0);
+        CHECK(value_or_gp(CATCH(__asm__ volatile("mov %0, %%cr4" : : "r"(cr4 ^ one)))));
+        if (bit != 12 && bit < 52) /* what is no frame of its own */
+            CHECK_TRAP(CATCH(__asm__ volatile("mov %0, %%cr3"
+                                              :
+                                              : "r"(one & ~0xfffull))),
+                       X86_EXC_GP, 0);
+        CHECK(value_or_gp(CATCH(__asm__ volatile("mov %0, %%cr8" : : "r"(one)))));
+        works();
+    }
+    CHECK(value_or_gp(CATCH(__asm__ volatile("mov %0, %%cr4" : : "r"(cr4)))));
+    CHECK(CATCH(__asm__ volatile("mov %0, %%cr0" : : "r"(cr0 | 8))) == NULL);
+    CHECK(CATCH(__asm__ volatile("clts")) == NULL);
+    for (uint32_t index = 0; index < 3; index++) {
+        for (unsigned int bits = 0; bits < 0x400; bits++)
+            CHECK(value_or_gp(xsetbv(index, bits)));
+        for (unsigned int bit = 10; bit < 64; bit++)
+            CHECK_TRAP(xsetbv(index, 7 | 1ull << bit), X86_EXC_GP, 0);
+        works();
+    }
+    xsetbv(0, 3);
+}
+
+/* What would stop or restart the machine, take the hypervisor's interrupts, or speak in its place.
+ */
+static const struct {
+    uint16_t port, value;
+} fatal[] = {
+    {0x64, 0xfe},  {0xcf9, 6},    {0x92, 1},    {0x604, 0x2000}, {0xb004, 0x2000}, {0x600, 0x2000},
+    {0x43, 0x34},  {0x40, 0},     {0x20, 0x11}, {0x21, 0xff},    {0xa1, 0xff},     {0x4d0, 0xff},
+    {0x3fb, 0x80}, {0x3f8, 0x58}, {0x70, 0x8f}, {0x71, 5},       {0xcf8, 0x8000},  {0xcfc, 0},
+};
+
+static const struct trap *port_in(uint16_t port, uint32_t *value)
+{
+    uint32_t v = 0x12345678;
+    const struct trap *t = CATCH(__asm__ volatile("inl %1, %0" : "+a"(v) : "d"(port)); *value = v);
+
+    return t;
+}
+
+static void every_port(void)
+{
+    for (unsigned int level = 0; level < 4; level += 1 + (level == 1)) {
+        struct physdev_set_iopl iopl = {.iopl = level};
+        unsigned int wrong = 0;
+
+        CHECK_RC(hv_physdev_op(PHYSDEVOP_set_iopl, &iopl), 0);
+        for (unsigned int port = 0; port <= 0xfffc; port++) {
+            uint32_t v = 0;
+            const struct trap *t = port_in(port, &v);
+
+            wrong += level ? t || v != ~0u : !t || t->regs.entry_vector != X86_EXC_GP;
+        }
+        CHECK_EQ(wrong, 0);
+        for (unsigned int i = 0; i < ARRAY_SIZE(fatal); i++) {
+            const struct trap *t =
+                CATCH(__asm__ volatile("outw %0, %1; outb %b0, %1"
+                                       :
+                                       : "a"(fatal[i].value), "d"(fatal[i].port)));
+
+            CHECK_EQ(t != NULL, !level);
+        }
+        CHECK(CATCH(__asm__ volatile("rep insb"
+                                     :
+                                     : "D"(0xffff82d040000000), "c"(64ul), "d"(0x80)
+                                     : "memory")) != NULL);
+        CHECK(CATCH(__asm__ volatile("rep outsl"
+                                     :
+                                     : "S"(0xffff82d040000000), "c"(64ul), "d"(0x80)
+                                     : "memory")) != NULL);
+        works();
+    }
 }
 
 /* --- opcodes ------------------------------------------------------------------------------------
@@ -283,6 +401,9 @@ static void test_instructions(void)
 {
     static const struct attack attacks[] = {
         {"every MSR", every_msr},
+        {"MSRs between", msrs_between},
+        {"control registers", control_registers},
+        {"every port", every_port},
         {"every privileged opcode", every_opcode, ATTACK_EITHER},
         {"instructions that are cut off", cut_off},
     };

@@ -4,10 +4,10 @@
  *
  * How this guest would break the hypervisor: decrease_reservation says that a page is nobody's. If
  * it is given to another domain while it is still a page table of this one (pinned, or the very one
- * that runs), mapped, granted and mapped by another, a GDT, or where the hypervisor writes for the
- * vCPU, the guest reads and writes the next owner's memory (XSA-252). It may be refused, or done
- * when the last reference goes; until then nobody gets the page: not the domain itself, which asks
- * for new ones at once, and not another, which dom0 makes meanwhile.
+ * that runs), mapped, granted and mapped by another, a GDT or LDT, or where the hypervisor writes
+ * for the vCPU, the guest reads and writes the next owner's memory (XSA-252). It may be refused, or
+ * done when the last reference goes; until then nobody gets the page: not the domain itself, which
+ * asks for new ones at once, and not another, which dom0 makes meanwhile.
  */
 #include <rt/attack.h>
 #include <rt/test.h>
@@ -221,6 +221,53 @@ static void descriptors(void)
     CHECK_RC(mmuext(MMUEXT_PIN_L1_TABLE, m), -XEN_EINVAL);
 }
 
+static bool loads(uint16_t selector)
+{
+    bool ok = CATCH(__asm__ volatile("mov %0, %%es" : : "r"((uint32_t)selector))) == NULL;
+
+    __asm__ volatile("mov %0, %%es" : : "r"(0));
+    return ok;
+}
+
+/* An LDT's page is taken when a selector first leads to it, not when the table is named. */
+static void local_descriptors(void)
+{
+    const uint64_t data = 0x00cff3000000ffff;
+    uint64_t *ldt = child_page(0);
+    mmuext_op_t set = {
+        .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = (uint64_t)ldt, .arg2.nr_ents = 512};
+    mfn_t m = mfn_of(ldt);
+
+    ldt[0] = ldt[511] = data;
+    CHECK_RC(page_set_readonly(ldt), 0);
+    CHECK_RC(hv_mmuext_op(&set, 1, NULL, DOMID_SELF), 0);
+    CHECK(loads(0x07));
+    exchange_refused(m);
+    give_back_twice(m);
+    CHECK_RC(hv_update_va_mapping(ldt, 0, UVMF_INVLPG), 0);
+    nobody_gets(m);
+    CHECK(loads(0x07) && loads(0xfff)); /* the processor still reads it */
+    CHECK_RC(hv_update_va_mapping(ldt, pte_make(m, PTE_RW_FLAGS), 0), -XEN_EBUSY);
+    CHECK_RC(hv_update_va_mapping(ldt, pte_make(m, PTE_RO_FLAGS), UVMF_INVLPG), 0);
+    CHECK_EQ(ldt[511], data);
+    CHECK_RC(hv_update_va_mapping(ldt, 0, UVMF_INVLPG), 0);
+    set.arg2.nr_ents = 0;
+    CHECK_RC(hv_mmuext_op(&set, 1, NULL, DOMID_SELF), 0);
+    CHECK(!loads(0x07));
+    CHECK_RC(mmuext(MMUEXT_PIN_L1_TABLE, m), -XEN_EINVAL);
+    /* One that nobody ever used is an ordinary page, and after it is given back there is none. */
+    ldt = child_page(1);
+    m = mfn_of(ldt);
+    ldt[0] = data;
+    CHECK_RC(page_set_readonly(ldt), 0);
+    set = (mmuext_op_t){
+        .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = (uint64_t)ldt, .arg2.nr_ents = 512};
+    CHECK_RC(hv_mmuext_op(&set, 1, NULL, DOMID_SELF), 0);
+    give_back_twice(m);
+    CHECK_RC(hv_update_va_mapping(ldt, 0, UVMF_INVLPG), 0);
+    CHECK(!loads(0x07));
+}
+
 /* Where the hypervisor writes: its own mapping holds the page. */
 static void vcpu_info(void)
 {
@@ -332,6 +379,7 @@ static void test_referenced(void)
         {"running tables", running},
         {"granted and mapped", granted, .prepare = say_who},
         {"descriptors", descriptors},
+        {"local descriptors", local_descriptors},
         {"vcpu_info", vcpu_info},
         {"the hypervisor's pages", shared, .prepare = say_who},
         {"not its own", not_its_own, .prepare = take_aim},
