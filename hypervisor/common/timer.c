@@ -22,70 +22,41 @@ struct timer_queue {
     uint64_t programmed;   /* when the hardware fires; an early interrupt only costs time */
 };
 
-/* Make the later of two roots the first child of the earlier, and return that one. */
-static struct timer *heap_meld(struct timer *a, struct timer *b)
+static void heap_link(struct timer **at, struct timer *t)
 {
-    struct timer *t;
-
-    if (!a || !b)
-        return a ? a : b;
-    if (b->deadline < a->deadline) {
-        t = a;
-        a = b;
-        b = t;
-    }
-    b->prev = a;
-    b->next = a->child;
-    if (a->child)
-        a->child->prev = b;
-    a->child = b;
-    a->next = a->prev = NULL;
-    return a;
+    *at = t;
+    if (t)
+        t->at = at;
 }
 
-/* Meld a list of siblings into one heap: in pairs from the left, then all of them from the right.
+/*
+ * A skew heap: meld heap b into the one at `at`. On the way down the right side each node's
+ * children change places, which keeps the ways short on average; no memory, no balance to keep.
  */
-static struct timer *heap_meld_siblings(struct timer *list)
+static void heap_meld(struct timer **at, struct timer *b)
 {
-    struct timer *pairs = NULL, *root = NULL;
+    for (struct timer *a = *at; a && b; a = *at) {
+        struct timer *right;
 
-    while (list) {
-        struct timer *a = list, *b = a->next;
-
-        list = b ? b->next : NULL;
-        a->next = a->prev = NULL;
-        if (b)
-            b->next = b->prev = NULL;
-        a = heap_meld(a, b);
-        a->next = pairs;
-        pairs = a;
+        if (b->deadline < a->deadline) {
+            heap_link(at, b);
+            b = a;
+            a = *at;
+        }
+        right = a->right;
+        heap_link(&a->right, a->left);
+        heap_link(&a->left, right);
+        at = &a->left;
     }
-    while (pairs) {
-        struct timer *next = pairs->next;
-
-        pairs->next = NULL;
-        root = heap_meld(root, pairs);
-        pairs = next;
-    }
-    return root;
+    if (b)
+        heap_link(at, b);
 }
 
-static void heap_remove(struct timer_queue *q, struct timer *t)
+static void heap_remove(struct timer *t)
 {
-    struct timer *rest = heap_meld_siblings(t->child);
-
-    if (t == q->first) {
-        q->first = rest;
-    } else {
-        if (t->prev->child == t)
-            t->prev->child = t->next;
-        else
-            t->prev->next = t->next;
-        if (t->next)
-            t->next->prev = t->prev;
-        q->first = heap_meld(q->first, rest);
-    }
-    t->child = t->next = t->prev = NULL;
+    heap_link(t->at, t->left);
+    heap_meld(t->at, t->right);
+    t->left = t->right = NULL;
     t->queued = false;
 }
 
@@ -127,10 +98,10 @@ void timer_set(struct timer *t, uint64_t deadline_ns)
 
     if (!t->dead) {
         if (t->queued)
-            heap_remove(q, t);
+            heap_remove(t);
         t->deadline = deadline_ns;
         t->queued = true;
-        q->first = heap_meld(q->first, t);
+        heap_meld(&q->first, t);
         if (q->first == t && t->cpu == this_cpu_id())
             program_hardware(q);
         else if (q->first == t)
@@ -147,7 +118,7 @@ void timer_stop(struct timer *t)
     /* The hardware may still fire for it: timer_softirq then finds nothing due and programs it
      * anew. */
     if (t->queued)
-        heap_remove(q, t);
+        heap_remove(t);
     spin_unlock_irqrestore(&q->lock, flags);
 }
 
@@ -160,7 +131,7 @@ void timer_kill(struct timer *t)
         q = queue_lock(t, &flags);
         t->dead = true;
         if (t->queued)
-            heap_remove(q, t);
+            heap_remove(t);
         /* A timer's own function may kill it: then there is nobody to wait for. */
         running = q->running == t && t->cpu != this_cpu_id();
         spin_unlock_irqrestore(&q->lock, flags);
@@ -179,7 +150,7 @@ void timer_migrate(struct timer *t, unsigned cpu)
         return;
     }
     if (queued)
-        heap_remove(q, t);
+        heap_remove(t);
     t->cpu = cpu;
     spin_unlock_irqrestore(&q->lock, flags);
     if (queued)
@@ -196,7 +167,7 @@ void timer_softirq(void)
         void (*fn)(void *) = t->fn;
         void *data = t->data;
 
-        heap_remove(q, t);
+        heap_remove(t);
         q->running = t;
         spin_unlock_irqrestore(&q->lock, flags);
         fn(data);

@@ -13,8 +13,7 @@ struct timer {
     void (*fn)(void *data);
     void *data;
     unsigned cpu;       /* whose queue */
-    /* Pairing heap, so that queueing never needs memory: prev is the left sibling, or the parent of a first child. */
-    struct timer *child, *next, *prev;
+    struct timer *left, *right, **at; /* a heap, so that queueing never needs memory; at: what points here */
     bool queued, dead;
 };
 
