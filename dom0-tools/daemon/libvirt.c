@@ -81,8 +81,8 @@ static void write_status(FILE *out, const struct domain_config *c, uint32_t domi
     text(out, "<name>", c->name, "</name>");
     text(out, "<uuid>", c->uuid, "</uuid>\n");
     fputs("<title>made and looked after by mullion</title>\n", out);
-    fprintf(out, "<memory unit='KiB'>%" PRIu64 "</memory><vcpu>%" PRIu32 "</vcpu>\n",
-            c->memory >> 10, c->vcpus);
+    fprintf(out, "<memory unit='KiB'>%" PRIu64 "</memory>", c->memory >> 10);
+    fprintf(out, "<vcpu current='%" PRIu32 "'>%" PRIu32 "</vcpu>\n", c->vcpus, c->vcpus_max);
     text(out, "<os><type arch='x86_64' machine='xenpv'>linux</type><kernel>", c->kernel.path,
          "</kernel>");
     if (c->kernel.initrd[0])

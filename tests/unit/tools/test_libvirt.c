@@ -18,6 +18,7 @@ static const struct domain_config guest = {
     .uuid = UUID,
     .memory = 192 << 20,
     .vcpus = 2,
+    .vcpus_max = 4,
     .kernel = {"/k&<k>'\"", "/i", "root=/dev/xvda a=\"<&>\""},
     .disks = {{"/images/a'b.img", "xvda", DISK_RW}, {"/dev/vg/<b>", "xvdb", DISK_RO}},
     .nr_disks = 2,
@@ -31,7 +32,7 @@ static const char expected[] =
     "<domain type='xen' id='7'>\n"
     "<name>web</name><uuid>" UUID "</uuid>\n"
     "<title>made and looked after by mullion</title>\n"
-    "<memory unit='KiB'>196608</memory><vcpu>2</vcpu>\n"
+    "<memory unit='KiB'>196608</memory><vcpu current='2'>4</vcpu>\n"
     "<os><type arch='x86_64' machine='xenpv'>linux</type>"
     "<kernel>/k&#38;&#60;k&#62;&#39;&#34;</kernel><initrd>/i</initrd>"
     "<cmdline>root=/dev/xvda a=&#34;&#60;&#38;&#62;&#34;</cmdline></os>\n"
