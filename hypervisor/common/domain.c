@@ -97,9 +97,8 @@ static void table_set(domid_t id, struct domain *d)
 static void domain_free(struct domain *d)
 {
     sched_domain_destroy(d); /* first: its timer walks the vCPUs */
-    for (unsigned i = 0; d->vcpu && i < d->max_vcpus; i++)
-        if (d->vcpu[i])
-            vcpu_destroy(d->vcpu[i]);
+    for_each_vcpu(d, v)
+        vcpu_destroy(v);
     hv_free(d->vcpu);
     if (d->grant)
         grant_domain_destroy(d);

@@ -21,37 +21,28 @@
 #include <asm/cpu.h>
 #include <asm/pv.h>
 
-#define for_each_vcpu(d, v, i)                              \
-    for ((i) = 0; (d)->vcpu && (i) < (d)->max_vcpus; (i)++) \
-        if (((v) = (d)->vcpu[i]) != NULL)
-
 /* --- pause ----------------------------------------------------------------------------------- */
 
 static void pause_nosync(struct domain *d)
 {
-    struct vcpu *v;
-    unsigned i;
-
     d->pause_count++;
-    for_each_vcpu(d, v, i) vcpu_sleep_nosync(v);
+    for_each_vcpu(d, v)
+        vcpu_sleep_nosync(v);
 }
 
 void domain_pause(struct domain *d)
 {
-    struct vcpu *v;
-    unsigned i;
-
     pause_nosync(d);
-    for_each_vcpu(d, v, i) if (v != current) vcpu_sleep_sync(v);
+    for_each_vcpu(d, v)
+        if (v != current)
+            vcpu_sleep_sync(v);
 }
 
 void domain_unpause(struct domain *d)
 {
-    struct vcpu *v;
-    unsigned i;
-
     if (--d->pause_count == 0)
-        for_each_vcpu(d, v, i) vcpu_wake(v);
+        for_each_vcpu(d, v)
+            vcpu_wake(v);
 }
 
 bool domain_is_paused(const struct domain *d)
@@ -61,12 +52,9 @@ bool domain_is_paused(const struct domain *d)
 
 uint64_t domain_cpu_time(struct domain *d)
 {
-    uint64_t ns = d->cpu_time_gone;
-    struct vcpu *v;
-    unsigned i;
+    uint64_t ns = 0;
 
-    for_each_vcpu(d, v, i)
-    {
+    for_each_vcpu(d, v) {
         struct vcpu_runstate_info r;
 
         vcpu_runstate_get(v, &r);
@@ -126,12 +114,10 @@ void domain_shutdown(struct domain *d, int reason)
 
 void domain_resume(struct domain *d)
 {
-    struct vcpu *v;
-    unsigned i;
-
     if (d->dying || !d->is_shut_down)
         return;
-    for_each_vcpu(d, v, i) vcpu_sleep_sync(v); /* the shutdown did not wait for it */
+    for_each_vcpu(d, v)
+        vcpu_sleep_sync(v); /* the shutdown did not wait for it */
     d->crash_reason[0] = '\0';
     d->crashing = false;
     d->shutdown_code = SHUTDOWN_CODE_NONE;
@@ -158,17 +144,12 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 
 /* --- kill ------------------------------------------------------------------------------------ */
 
-enum { KILL_STOP, KILL_EVENTS, KILL_GRANTS, KILL_ARCH, KILL_DONE };
-
 static void nothing(void *data)
 {
 }
 
-static void kill_stop(struct domain *d)
+static long kill_stop(struct domain *d)
 {
-    struct vcpu *v;
-    unsigned i;
-
     spin_lock(&d->lock);
     d->dying = true;
     spin_unlock(&d->lock);
@@ -178,46 +159,42 @@ static void kill_stop(struct domain *d)
     smp_call(&cpus_online, nothing, NULL);
     sched_set_reservation(d, 0, 0);
     watchdogs_kill(d);
-    for_each_vcpu(d, v, i) vcpu_timers_kill(v);
+    for_each_vcpu(d, v)
+        vcpu_timers_kill(v);
+    return 0;
 }
+
+static long kill_vcpu_infos(struct domain *d)
+{
+    for_each_vcpu(d, v)
+        vcpu_info_unregister(v);
+    return 0;
+}
+
+static long kill_done(struct domain *d)
+{
+    d->dead = true;
+    __atomic_store_n(&frames_to_reap, 1, __ATOMIC_SEQ_CST);
+    send_dom0_virq(VIRQ_DOM_EXC);
+    return 0;
+}
+
+/* Each is called again while it returns -HC_RESTART. */
+static long (*const kill_steps[])(struct domain *d) = {
+    kill_stop,       evtchn_domain_close_all, grant_release_mappings,
+    kill_vcpu_infos, arch_domain_relinquish,  kill_done,
+};
 
 long domain_kill(struct domain *d)
 {
-    struct vcpu *v;
-    long rc = 0;
-    unsigned i;
-
     if (d == current->domain)
         return -EINVAL;
-    switch (d->relinquish_step) {
-    case KILL_STOP:
-        kill_stop(d);
-        d->relinquish_step = KILL_EVENTS;
-        /* fallthrough */
-    case KILL_EVENTS:
-        rc = evtchn_domain_close_all(d);
+    /* One that is through them was killed before; somebody still holds it, or frames of it. */
+    for (; d->kill_step < ARRAY_SIZE(kill_steps); d->kill_step++) {
+        long rc = kill_steps[d->kill_step](d);
+
         if (rc)
             return rc;
-        d->relinquish_step = KILL_GRANTS;
-        /* fallthrough */
-    case KILL_GRANTS:
-        rc = grant_release_mappings(d);
-        if (rc)
-            return rc;
-        for_each_vcpu(d, v, i) vcpu_info_unregister(v);
-        d->relinquish_step = KILL_ARCH;
-        /* fallthrough */
-    case KILL_ARCH:
-        rc = arch_domain_relinquish(d);
-        if (rc)
-            return rc;
-        d->relinquish_step = KILL_DONE;
-        d->dead = true;
-        __atomic_store_n(&frames_to_reap, 1, __ATOMIC_SEQ_CST);
-        send_dom0_virq(VIRQ_DOM_EXC);
-        break;
-    default:
-        break; /* killed before; somebody still holds frames of it */
     }
     return 0;
 }

@@ -63,8 +63,8 @@ static long op_down(struct vcpu *v, uint64_t arg)
     bool others = false;
 
     spin_lock(&d->lock); /* two that go down at once: one of them is the last */
-    for (unsigned i = 0; i < d->max_vcpus; i++)
-        others |= d->vcpu[i] && d->vcpu[i] != v && !d->vcpu[i]->down;
+    for_each_vcpu(d, u)
+        others |= u != v && !u->down;
     if (others)
         v->down = true;
     spin_unlock(&d->lock);
@@ -197,12 +197,12 @@ static vcpu_op_fn *const ops[] = {
 
 long do_vcpu_op(struct hypercall *hc)
 {
-    struct domain *d = current->domain;
-    unsigned op = (unsigned)hc->arg[0], id = (unsigned)hc->arg[1];
+    unsigned op = (unsigned)hc->arg[0];
+    struct vcpu *v = domain_vcpu(current->domain, (unsigned)hc->arg[1]);
 
-    if (id >= d->max_vcpus || !d->vcpu[id])
+    if (!v)
         return -ENOENT;
     if (op >= ARRAY_SIZE(ops) || !ops[op])
         return -ENOSYS;
-    return ops[op](d->vcpu[id], hc->arg[2]);
+    return ops[op](v, hc->arg[2]);
 }

@@ -137,12 +137,8 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     memset(info, 0, sizeof(*info));
     info->domain = d->id;
     info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        const struct vcpu *v = d->vcpu[i];
-
-        if (!v)
-            continue;
-        info->max_vcpu_id = i;
+    for_each_vcpu(d, v) {
+        info->max_vcpu_id = v->id;
         if (v->down)
             continue;
         info->nr_online_vcpus++;

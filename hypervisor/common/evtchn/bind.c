@@ -85,7 +85,7 @@ long evtchn_bind_ipi(void *arg)
     struct domain *d = current->domain;
     int port;
 
-    if (op->vcpu >= d->max_vcpus || !d->vcpu[op->vcpu])
+    if (!domain_vcpu(d, op->vcpu))
         return -ENOENT;
     evtchn_lock(d);
     port = port_alloc(d);
@@ -106,9 +106,9 @@ static void unbind_local(struct domain *d, unsigned port, struct port *p, int *p
 {
     switch (p->state) {
     case EVTCHNSTAT_virq:
-        for (unsigned i = 0; i < d->max_vcpus; i++)
-            if (d->vcpu[i] && d->vcpu[i]->virq_port[p->number] == port)
-                WRITE_ONCE(d->vcpu[i]->virq_port[p->number], 0);
+        for_each_vcpu(d, v)
+            if (v->virq_port[p->number] == port)
+                WRITE_ONCE(v->virq_port[p->number], 0);
         break;
     case EVTCHNSTAT_pirq:
         pirq_port_set(d, p->number, 0);

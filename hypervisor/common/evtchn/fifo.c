@@ -304,7 +304,7 @@ long fifo_init_control(void *arg)
     long rc;
 
     op->link_bits = EVTCHN_FIFO_LINK_BITS;
-    if (op->vcpu >= d->max_vcpus || !d->vcpu[op->vcpu])
+    if (!domain_vcpu(d, op->vcpu))
         return -ENOENT;
     if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || op->offset % 8)
         return -EINVAL;

@@ -104,7 +104,7 @@ static long op_bind_vcpu(void *arg)
     int pirq = -1;
     long rc = 0;
 
-    if (op->vcpu >= d->max_vcpus || !d->vcpu[op->vcpu])
+    if (!domain_vcpu(d, op->vcpu))
         return -ENOENT;
     evtchn_lock(d);
     p = port_find(d, op->port);

@@ -162,12 +162,9 @@ void evtchn_polling(struct vcpu *v, bool on)
 /* Wake whoever polls this port, or several ports that may include it. */
 void wake_pollers(struct domain *d, unsigned port)
 {
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        struct vcpu *v = d->vcpu[i];
-
-        if (v && v->polling && (v->poll_port == 0 || v->poll_port == port))
+    for_each_vcpu(d, v)
+        if (v->polling && (v->poll_port == 0 || v->poll_port == port))
             vcpu_unblock(v);
-    }
 }
 
 /* --- life ------------------------------------------------------------------------------------ */

@@ -49,16 +49,13 @@ long evtchn_bind_virq(void *arg)
 {
     struct evtchn_bind_virq *op = arg;
     struct domain *d = current->domain;
-    struct vcpu *v;
+    struct vcpu *v = domain_vcpu(d, op->vcpu);
     int port;
 
-    if (op->virq >= ARRAY_SIZE(v->virq_port))
+    if (op->virq >= ARRAY_SIZE(v->virq_port) || (virq_is_global(op->virq) && op->vcpu != 0))
         return -EINVAL;
-    if (virq_is_global(op->virq) && op->vcpu != 0)
-        return -EINVAL;
-    if (op->vcpu >= d->max_vcpus || !d->vcpu[op->vcpu])
+    if (!v)
         return -ENOENT;
-    v = d->vcpu[op->vcpu];
 
     evtchn_lock(d);
     port = v->virq_port[op->virq] ? -EEXIST : port_alloc(d);

@@ -47,16 +47,11 @@ uint64_t cap_left(const struct sched_unit *u)
  * after it sees the new budget. */
 static void unpark_all(struct domain *d)
 {
-    for (unsigned i = 0; d->vcpu && i < d->max_vcpus; i++) {
-        struct vcpu *v = d->vcpu[i];
+    for_each_vcpu(d, v) {
         unsigned long flags;
-        struct runqueue *rq;
-        bool parked;
+        struct runqueue *rq = sched_lock(v, &flags);
+        bool parked = v->sched->parked;
 
-        if (!v)
-            continue;
-        rq = sched_lock(v, &flags);
-        parked = v->sched->parked;
         v->sched->parked = false;
         spin_unlock_irqrestore(&rq->lock, flags);
         if (parked)
@@ -67,14 +62,11 @@ static void unpark_all(struct domain *d)
 /* What its running vCPUs used up to now: else the refill would be cut at a full budget first. */
 static void charge_running(struct domain *d)
 {
-    for (unsigned i = 0; d->vcpu && i < d->max_vcpus; i++) {
+    for_each_vcpu(d, v) {
         unsigned long flags;
-        struct runqueue *rq;
+        struct runqueue *rq = sched_lock(v, &flags);
 
-        if (!d->vcpu[i])
-            continue;
-        rq = sched_lock(d->vcpu[i], &flags);
-        if (rq->curr == d->vcpu[i]->sched)
+        if (rq->curr == v->sched)
             sched_charge(rq, now());
         spin_unlock_irqrestore(&rq->lock, flags);
     }
@@ -156,9 +148,8 @@ int sched_set_params(struct domain *d, const struct sched_params *p)
     sd->weight = p->weight;
     sd->cap = p->cap;
     sd->budget = period_budget(sd);
-    for (unsigned i = 0; d->vcpu && i < d->max_vcpus; i++)
-        if (d->vcpu[i])
-            reweigh(d->vcpu[i], p->weight);
+    for_each_vcpu(d, v)
+        reweigh(v, p->weight);
     unpark_all(d);
     return 0;
 }

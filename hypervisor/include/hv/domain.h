@@ -34,7 +34,7 @@ struct domain {
     struct vcpu **vcpu;   /* [max_vcpus]; NULL until XEN_DOMCTL_max_vcpus made them; immutable then */
     _Atomic bool dying;
     bool dead;            /* XEN_DOMINF_dying: nothing left but frames that others hold */
-    unsigned relinquish_step;
+    unsigned kill_step;   /* of domain_kill() */
     bool is_shut_down;    /* atomic; implies a pause */
     bool crashing;        /* crash_reason is somebody's */
 #define SHUTDOWN_CODE_NONE (-1)
@@ -59,7 +59,6 @@ struct domain {
     unsigned nr_cpuid_leaves;
     struct evtchn_domain *evtchn;
     struct grant_table *grant;
-    uint64_t cpu_time_gone;          /* ns of vCPUs that no longer exist */
     int64_t time_offset_seconds;
     struct arch_domain arch;         /* asm/domain.h */
 };

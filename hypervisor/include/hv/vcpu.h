@@ -97,6 +97,15 @@ void vcpu_singleshot_set(struct vcpu *v, uint64_t deadline_ns); /* own vCPU; 0: 
 void vcpu_periodic_set(struct vcpu *v, uint64_t period_ns);     /* 0: stop */
 void vcpu_periodic_work(struct vcpu *v); /* v has just got its CPU, this one: a tick if one is due */
 
+/* d's vCPUs: those that were made. */
+#define for_each_vcpu(d, v)                                                               \
+    for (unsigned i_ = 0; (d)->vcpu && i_ < (d)->max_vcpus; i_++)                         \
+        for (struct vcpu *v = (d)->vcpu[i_]; v; v = NULL)
+static inline struct vcpu *domain_vcpu(const struct domain *d, unsigned id) /* NULL: there is none */
+{
+    return id < d->max_vcpus ? d->vcpu[id] : NULL;
+}
+
 /* common/vcpu.c */
 struct vcpu *vcpu_create(struct domain *d, unsigned id);
 void vcpu_destroy(struct vcpu *v);
