@@ -144,7 +144,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 
 /* --- kill ------------------------------------------------------------------------------------ */
 
-static void nothing(void *data)
+static void nothing(void)
 {
 }
 
@@ -156,7 +156,7 @@ static long kill_stop(struct domain *d)
     domain_pause(d);
     /* A CPU that just left a vCPU of d may look at it once more (finish_switch), with interrupts
      * off. */
-    smp_call(&cpus_online, nothing, NULL);
+    smp_call(nothing);
     sched_set_reservation(d, 0, 0);
     watchdogs_kill(d);
     for_each_vcpu(d, v)

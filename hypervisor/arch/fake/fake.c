@@ -116,7 +116,7 @@ void wallclock_write(struct domain *d)
 void cpu_wait(void)
 {
 }
-void smp_call(const void *set, void (*fn)(void *), void *data)
+void smp_call(void (*fn)(void))
 {
 }
 void smp_send_event_check(unsigned cpu)

@@ -211,21 +211,18 @@ void smp_send_event_check(unsigned cpu)
 
 static spinlock_t call_lock = SPINLOCK_INIT;
 static struct {
-    void (*fn)(void *);
-    void *data;
+    void (*fn)(void);
     cpumask_t waiting; /* a_cpumask_* */
 } call;
 
-void smp_call(const void *cpumask_t_ptr, void (*fn)(void *), void *data)
+void smp_call(void (*fn)(void))
 {
-    const cpumask_t *wanted = cpumask_t_ptr;
-    unsigned c, self = this_cpu_id();
-    cpumask_t set = {{0}};
+    cpumask_t set = cpus_online;
+    unsigned c;
 
-    for_each_cpu_in(c, wanted) if (c != self && cpumask_test(&cpus_online, c)) cpumask_set(&set, c);
+    cpumask_clear(&set, this_cpu_id());
     spin_lock(&call_lock);
     call.fn = fn;
-    call.data = data;
     call.waiting = set;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     for_each_cpu_in(c, &set) apic_send(cpu_data[c]->apic_id, VECTOR_CALL);
@@ -239,7 +236,7 @@ void smp_ipi(unsigned vector)
     if (vector == VECTOR_TLB)
         tlb_serve();
     if (vector == VECTOR_CALL && cpumask_test(&call.waiting, this_cpu_id())) {
-        call.fn(call.data);
+        call.fn();
         a_cpumask_clear(&call.waiting, this_cpu_id());
     }
 }

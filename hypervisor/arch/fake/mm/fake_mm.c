@@ -116,7 +116,7 @@ void tlb_serve(void)
 void tlb_flush_local_va(uint64_t va)
 {
 }
-void smp_call(const void *set, void (*fn)(void *), void *data)
+void smp_call(void (*fn)(void))
 {
 }
 void pv_load_cr3(struct vcpu *v)

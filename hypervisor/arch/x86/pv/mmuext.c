@@ -83,7 +83,7 @@ static long flush_tlbs(const struct mmuext_op *op, struct domain *d)
     return 0;
 }
 
-static void write_back_caches(void *unused)
+static void write_back_caches(void)
 {
     __asm__ volatile("wbinvd" ::: "memory");
 }
@@ -97,8 +97,8 @@ static long flush_cache(const struct mmuext_op *op, struct domain *d)
     if (!d->arch.iomem_all)
         return everywhere ? -EINVAL : -EACCES;
     if (everywhere)
-        smp_call(&cpus_online, write_back_caches, NULL);
-    write_back_caches(NULL);
+        smp_call(write_back_caches);
+    write_back_caches();
     return 0;
 }
 

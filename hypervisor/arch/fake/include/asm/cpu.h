@@ -81,6 +81,6 @@ static inline bool irq_is_enabled(void)
 void cpu_wait(void);
 void smp_send_event_check(unsigned cpu);
 
-void smp_call(const void *cpumask_t_ptr, void (*fn)(void *), void *data);
+void smp_call(void (*fn)(void));
 
 #endif

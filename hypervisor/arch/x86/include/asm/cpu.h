@@ -92,8 +92,7 @@ static inline void cpu_wait(void)
 
 /* IPIs (arch/x86/smp.c). EVENT: look at softirqs and pending events on the way out. */
 void smp_send_event_check(unsigned cpu);
-/* Run fn(data) on each online CPU of the set but this one, interrupts off there; returns when all have. Interrupts on here. */
-struct cpumask;
-void smp_call(const void *cpumask_t_ptr, void (*fn)(void *), void *data);
+/* Run fn on each online CPU but this one, interrupts off there; returns when all have. Interrupts on here. */
+void smp_call(void (*fn)(void));
 
 #endif

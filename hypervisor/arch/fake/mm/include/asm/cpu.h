@@ -49,6 +49,6 @@ static inline void irq_enable(void)
 static inline void irq_disable(void)
 {
 }
-void smp_call(const void *cpumask_t_ptr, void (*fn)(void *), void *data);
+void smp_call(void (*fn)(void));
 
 #endif
