@@ -172,7 +172,6 @@ int domain_create(domid_t id, const struct domain_config *cfg, struct domain **o
         return -ENOMEM;
     d->is_dom0 = cfg->is_dom0;
     d->ssidref = cfg->ssidref;
-    d->flags = cfg->flags;
     memcpy(d->handle, cfg->handle, sizeof(d->handle));
     d->pause_count = 1;
     d->controller_pauses = !cfg->is_dom0; /* nobody controls dom0: the boot code unpauses it */

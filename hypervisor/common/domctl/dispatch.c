@@ -102,13 +102,9 @@ long do_domctl(struct hypercall *hc)
 
 long bitmap_to_tool(const struct xenctl_bitmap *to, const uint64_t *words, unsigned nr)
 {
-    unsigned bytes = (to->nr_bits + 7) / 8;
-
-    for (unsigned i = 0; i < bytes; i++) {
+    for (unsigned i = 0; i < (to->nr_bits + 7) / 8; i++) {
         uint8_t b = i * 8 < nr ? words[i / 8] >> (i % 8 * 8) : 0;
 
-        if (i * 8 + 8 > nr && i * 8 < nr)
-            b &= (1u << (nr - i * 8)) - 1;
         if (copy_to_guest((uint64_t)to->bitmap.p + i, &b, 1))
             return -EFAULT;
         if (i * 8 >= nr && i > 4096) /* nobody has that many CPUs: do not write for ever */

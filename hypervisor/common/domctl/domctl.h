@@ -33,8 +33,8 @@ domctl_fn domctl_get_ext_vcpucontext, domctl_set_ext_vcpucontext, domctl_getvcpu
 
 void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 
-/* Bits [0, nr) of a mask to or from a tool's bitmap, whichever is shorter; the rest of the tool's
- * bytes read as zero. -EFAULT. */
+/* Bits [0, nr) of a mask, all it has, to or from a tool's bitmap, whichever is shorter; the rest of
+ * the tool's bytes read as zero. -EFAULT. */
 long bitmap_to_tool(const struct xenctl_bitmap *to, const uint64_t *words, unsigned nr);
 long bitmap_from_tool(uint64_t *words, unsigned nr, const struct xenctl_bitmap *from);
 

@@ -44,7 +44,6 @@ long domctl_createdomain(struct domain *d, struct xen_domctl *op, struct hyperca
     const struct xen_domctl_createdomain *c = &op->u.createdomain;
     struct domain_config cfg = {
         .ssidref = c->ssidref,
-        .flags = c->flags,
         .max_vcpus = c->max_vcpus,
         .max_evtchn_port = c->max_evtchn_port,
         .max_grant_frames = limit(c->max_grant_frames, DEFAULT_GRANT_FRAMES, 1024),
@@ -159,7 +158,6 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->shared_info_frame = virt_to_mfn(d->shared_info).m;
     info->ssidref = d->ssidref;
     memcpy(info->handle, d->handle, sizeof(info->handle));
-    info->gpaddr_bits = 0;
 }
 
 /* The domain of that id, or the first one after it: tools walk all domains that way. */

@@ -11,11 +11,11 @@
 #include <hv/sched.h>
 #include <hv/time.h>
 
-#define TSC_MODE_DEFAULT 0
-
-static struct vcpu *find_vcpu(struct domain *d, uint32_t id)
+/* The vCPU that an operation names: 0, -EINVAL or -ESRCH. */
+static long find_vcpu(struct domain *d, uint32_t id, struct vcpu **v)
 {
-    return id < d->max_vcpus ? d->vcpu[id] : NULL;
+    *v = domain_vcpu(d, id);
+    return id >= d->max_vcpus ? -EINVAL : *v ? 0 : -ESRCH;
 }
 
 long domctl_max_vcpus(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
@@ -30,14 +30,12 @@ long domctl_max_vcpus(struct domain *d, struct xen_domctl *op, struct hypercall 
 long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
     struct xen_domctl_vcpucontext *a = &op->u.vcpucontext;
-    struct vcpu *v = find_vcpu(d, a->vcpu);
     struct vcpu_guest_context *c;
-    long rc;
+    struct vcpu *v;
+    long rc = d == current->domain ? -EINVAL : find_vcpu(d, a->vcpu, &v);
 
-    if (d == current->domain || a->vcpu >= d->max_vcpus)
-        return -EINVAL;
-    if (!v)
-        return -ESRCH;
+    if (rc)
+        return rc;
     if (!a->ctxt.p) /* "reset" is for HVM */
         return -EINVAL;
     c = hv_alloc(sizeof(*c));
@@ -56,14 +54,12 @@ long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op, struct hyper
 long domctl_getvcpucontext(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
     struct xen_domctl_vcpucontext *a = &op->u.vcpucontext;
-    struct vcpu *v = find_vcpu(d, a->vcpu);
     struct vcpu_guest_context *c;
-    long rc;
+    struct vcpu *v;
+    long rc = d == current->domain ? -EINVAL : find_vcpu(d, a->vcpu, &v);
 
-    if (d == current->domain || a->vcpu >= d->max_vcpus)
-        return -EINVAL;
-    if (!v)
-        return -ESRCH;
+    if (rc)
+        return rc;
     if (!v->initialised)
         return -ENODATA;
     c = hv_alloc(sizeof(*c));
@@ -80,13 +76,12 @@ long domctl_getvcpucontext(struct domain *d, struct xen_domctl *op, struct hyper
 long domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
     struct xen_domctl_getvcpuinfo *a = &op->u.getvcpuinfo;
-    struct vcpu *v = find_vcpu(d, a->vcpu);
     struct vcpu_runstate_info run;
+    struct vcpu *v;
+    long rc = find_vcpu(d, a->vcpu, &v);
 
-    if (a->vcpu >= d->max_vcpus)
-        return -EINVAL;
-    if (!v)
-        return -ESRCH;
+    if (rc)
+        return rc;
     vcpu_runstate_get(v, &run);
     a->online = !v->down;
     a->blocked = v->blocked;
@@ -111,14 +106,12 @@ static long mask_to_tool(struct xenctl_bitmap *to, cpumask_t mask)
 long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
     struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-    struct vcpu *v = find_vcpu(d, a->vcpu);
     cpumask_t hard = {{0}}, soft = {{0}};
-    long rc = 0;
+    struct vcpu *v;
+    long rc = find_vcpu(d, a->vcpu, &v);
 
-    if (a->vcpu >= d->max_vcpus)
-        return -EINVAL;
-    if (!v)
-        return -ESRCH;
+    if (rc)
+        return rc;
     if (!a->flags ||
         a->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE))
         return -EINVAL;
@@ -138,14 +131,12 @@ long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op, struct hype
 long domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
     struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-    struct vcpu *v = find_vcpu(d, a->vcpu);
     cpumask_t hard, soft;
-    long rc = 0;
+    struct vcpu *v;
+    long rc = find_vcpu(d, a->vcpu, &v);
 
-    if (a->vcpu >= d->max_vcpus)
-        return -EINVAL;
-    if (!v)
-        return -ESRCH;
+    if (rc)
+        return rc;
     sched_get_affinity(v, &hard, &soft);
     if (a->flags & XEN_VCPUAFFINITY_HARD)
         rc = mask_to_tool(&a->cpumap_hard, hard);
@@ -160,10 +151,7 @@ long domctl_setnodeaffinity(struct domain *d, struct xen_domctl *op, struct hype
 
     if (bitmap_from_tool(&nodes, 64, &op->u.nodeaffinity.nodemap))
         return -EFAULT;
-    if (!(nodes & 1)) /* one node so far */
-        return -EINVAL;
-    d->node_affinity = nodes;
-    return 0;
+    return nodes & 1 ? 0 : -EINVAL; /* one node so far */
 }
 
 long domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
@@ -232,7 +220,6 @@ long domctl_settscinfo(struct domain *d, struct xen_domctl *op, struct hypercall
     if (a->tsc_mode > 2 || (a->gtsc_khz && a->gtsc_khz != tsc_khz()))
         return -EOPNOTSUPP;
     d->tsc_mode = a->tsc_mode;
-    d->tsc_khz = a->gtsc_khz;
     d->tsc_incarnation = a->incarnation;
     return 0;
 }
@@ -240,7 +227,7 @@ long domctl_settscinfo(struct domain *d, struct xen_domctl *op, struct hypercall
 long domctl_gettscinfo(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
     op->u.tsc_info = (struct xen_domctl_tsc_info){
-        .tsc_mode = d->tsc_mode ? d->tsc_mode : TSC_MODE_DEFAULT,
+        .tsc_mode = d->tsc_mode,
         .gtsc_khz = tsc_khz(),
         .incarnation = d->tsc_incarnation,
         .elapsed_nsec = now(),

@@ -26,7 +26,6 @@ struct domain {
     _Atomic unsigned refs;
     uint8_t handle[16];   /* UUID */
     uint32_t ssidref;
-    uint32_t flags;       /* XEN_DOMCTL_CDF_* it was created with */
 
     /* d->lock */
     spinlock_t lock;
@@ -53,8 +52,7 @@ struct domain {
     struct shared_info *shared_info; /* heap page shared with the guest */
     struct sched_domain *sched;      /* common/sched: weight, cap */
     struct watchdog *watchdogs;      /* common/sched/watchdog.c */
-    uint64_t node_affinity;          /* as told; one node so far */
-    uint32_t tsc_mode, tsc_khz, tsc_incarnation;
+    uint32_t tsc_mode, tsc_incarnation; /* as a tool set them */
     struct xen_cpuid_leaf *cpuid_leaves; /* as a tool set them; arch/x86/pv/cpuid_leaves.c */
     unsigned nr_cpuid_leaves;
     struct evtchn_domain *evtchn;
@@ -67,7 +65,7 @@ extern struct domain *dom0, *dom_xen, *dom_io, *idle_domain;
 
 struct domain_config { /* decoded from XEN_DOMCTL_createdomain, or made up for dom0 */
     uint8_t handle[16];
-    uint32_t ssidref, flags;
+    uint32_t ssidref;
     unsigned max_vcpus;
     unsigned max_evtchn_port;        /* inclusive */
     unsigned max_grant_frames, max_maptrack_frames;
