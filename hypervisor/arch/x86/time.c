@@ -250,23 +250,16 @@ static bool up_to_date(const struct vcpu_time_info *t)
 
 void vcpu_time_update(struct vcpu *v)
 {
-    struct vcpu_info *info;
-    struct vcpu_time_info *t;
+    struct vcpu_time_info *t = &v->info_here->time;
+    uint32_t version = t->version | 1; /* odd: being written. Version protocol of <xen/xen.h> */
 
-    if (v->domain->is_idle)
+    if (up_to_date(t))
         return;
-    info = vcpu_info_map(v);
-    t = &info->time;
-    if (!up_to_date(t)) {
-        uint32_t version = t->version | 1; /* odd: being written. Version protocol of <xen/xen.h> */
-
-        WRITE_ONCE(t->version, version);
-        __atomic_thread_fence(__ATOMIC_RELEASE);
-        fill(t);
-        __atomic_thread_fence(__ATOMIC_RELEASE);
-        WRITE_ONCE(t->version, version + 1);
-    }
-    vcpu_info_unmap(v, info);
+    WRITE_ONCE(t->version, version);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    fill(t);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    WRITE_ONCE(t->version, version + 1);
 }
 
 /*

@@ -13,7 +13,7 @@ void time_init(void);                        /* calibrate without spinning where
 /* Arrange for SOFTIRQ_TIMER on this CPU at the deadline (ns; UINT64_MAX: none). Interrupts off. */
 void timer_hw_set(uint64_t deadline_ns);
 uint32_t tsc_khz(void);
-/* Fill v's vcpu_time_info in its vcpu_info. On switching v in. */
+/* Fill v's vcpu_time_info in its vcpu_info, which is at hand. On switching v in. */
 void vcpu_time_update(struct vcpu *v);
 /* The same in the area that v registered at v->time_info_guest; own vCPU. -EFAULT. */
 int vcpu_time_publish(struct vcpu *v);
