@@ -26,77 +26,53 @@ static bool is_idle(const struct vcpu *v)
 /* --- segment bases
  * -------------------------------------------------------------------------------------------------------
  */
-static uint64_t fs_base_get(void)
+/* The register behind a base of the vCPU that runs: GS itself has that of its mode, SWAPGS would
+ * bring the other. */
+static uint32_t base_msr(const struct vcpu *v, enum seg_base which)
 {
-    uint64_t v;
-
-    if (!cpu_has.fsgsbase)
-        return rdmsr(MSR_FS_BASE);
-    __asm__ volatile("rdfsbase %0" : "=r"(v));
-    return v;
+    if (which == SEGB_FS)
+        return MSR_FS_BASE;
+    return guest_kernel_mode(v) == (which == SEGB_GS_KERNEL) ? MSR_GS_BASE : MSR_KERNEL_GS_BASE;
 }
 
-static uint64_t gs_base_get(void)
+static uint64_t base_get(const struct vcpu *v, enum seg_base which)
 {
-    uint64_t v;
+    uint32_t msr = base_msr(v, which);
+    uint64_t base;
 
-    if (!cpu_has.fsgsbase)
-        return rdmsr(MSR_GS_BASE);
-    __asm__ volatile("rdgsbase %0" : "=r"(v));
-    return v;
-}
-
-static bool canonical(uint64_t a)
-{
-    return (int64_t)(a << 16) >> 16 == (int64_t)a;
+    if (!cpu_has.fsgsbase || msr == MSR_KERNEL_GS_BASE)
+        return rdmsr(msr);
+    if (msr == MSR_FS_BASE)
+        __asm__ volatile("rdfsbase %0" : "=r"(base));
+    else
+        __asm__ volatile("rdgsbase %0" : "=r"(base));
+    return base;
 }
 
 /* Callers check that bases are canonical; one that is not would fault, so it becomes 0 here
  * whatever they did. */
-static void fs_base_set(uint64_t v)
+static void base_set(const struct vcpu *v, enum seg_base which, uint64_t base)
 {
-    v = canonical(v) ? v : 0;
-    if (!cpu_has.fsgsbase)
-        wrmsr(MSR_FS_BASE, v);
+    uint32_t msr = base_msr(v, which);
+
+    if ((int64_t)(base << 16) >> 16 != (int64_t)base)
+        base = 0;
+    if (!cpu_has.fsgsbase || msr == MSR_KERNEL_GS_BASE)
+        wrmsr(msr, base);
+    else if (msr == MSR_FS_BASE)
+        __asm__ volatile("wrfsbase %0" ::"r"(base));
     else
-        __asm__ volatile("wrfsbase %0" ::"r"(v));
-}
-
-static void gs_base_set(uint64_t v)
-{
-    v = canonical(v) ? v : 0;
-    if (!cpu_has.fsgsbase)
-        wrmsr(MSR_GS_BASE, v);
-    else
-        __asm__ volatile("wrgsbase %0" ::"r"(v));
-}
-
-static void gs_shadow_set(uint64_t v)
-{
-    wrmsr(MSR_KERNEL_GS_BASE, canonical(v) ? v : 0);
-}
-
-/* Is this base the one in GS itself now, not the one that SWAPGS would bring? */
-static bool gs_is_active(const struct vcpu *v, enum seg_base which)
-{
-    return guest_kernel_mode(v) == (which == SEGB_GS_KERNEL);
+        __asm__ volatile("wrgsbase %0" ::"r"(base));
 }
 
 void seg_base_write(enum seg_base which, uint64_t base)
 {
-    if (which == SEGB_FS)
-        fs_base_set(base);
-    else if (gs_is_active(current, which))
-        gs_base_set(base);
-    else
-        gs_shadow_set(base);
+    base_set(current, which, base);
 }
 
 uint64_t seg_base_read(enum seg_base which)
 {
-    if (which == SEGB_FS)
-        return fs_base_get();
-    return gs_is_active(current, which) ? gs_base_get() : rdmsr(MSR_KERNEL_GS_BASE);
+    return base_get(current, which);
 }
 
 /* --- segment selectors
@@ -119,17 +95,13 @@ uint64_t seg_base_read(enum seg_base which)
 
 static void segments_save(struct vcpu *v)
 {
-    uint64_t active, shadow;
-
     READ_SEG(ds, v->arch.ds);
     READ_SEG(es, v->arch.es);
     READ_SEG(fs, v->arch.fs);
     READ_SEG(gs, v->arch.gs);
-    v->arch.fs_base = fs_base_get();
-    active = gs_base_get();
-    shadow = rdmsr(MSR_KERNEL_GS_BASE);
-    v->arch.gs_base_kernel = guest_kernel_mode(v) ? active : shadow;
-    v->arch.gs_base_user = guest_kernel_mode(v) ? shadow : active;
+    v->arch.fs_base = base_get(v, SEGB_FS);
+    v->arch.gs_base_kernel = base_get(v, SEGB_GS_KERNEL);
+    v->arch.gs_base_user = base_get(v, SEGB_GS_USER);
 }
 
 /* The guest learns of a selector that cannot be loaded through its failsafe callback, as after a
@@ -169,9 +141,9 @@ static void segments_load(struct vcpu *v)
         LOAD_SEG(fs, v->arch.fs, bad);
     if (gs | v->arch.gs)
         LOAD_SEG(gs, v->arch.gs, bad);
-    fs_base_set(v->arch.fs_base);
-    gs_base_set(guest_kernel_mode(v) ? v->arch.gs_base_kernel : v->arch.gs_base_user);
-    gs_shadow_set(guest_kernel_mode(v) ? v->arch.gs_base_user : v->arch.gs_base_kernel);
+    base_set(v, SEGB_FS, v->arch.fs_base);
+    base_set(v, SEGB_GS_KERNEL, v->arch.gs_base_kernel);
+    base_set(v, SEGB_GS_USER, v->arch.gs_base_user);
     if (unlikely(bad))
         segments_failed(v);
 }
@@ -215,15 +187,6 @@ static void descriptors_load(const struct vcpu *prev, const struct vcpu *next)
 static bool has_breakpoints(const struct vcpu *v)
 {
     return v->arch.dr[7] & 0xff;
-}
-
-static void debug_load(const struct vcpu *v)
-{
-    WRITE_DR(0, v->arch.dr[0]);
-    WRITE_DR(1, v->arch.dr[1]);
-    WRITE_DR(2, v->arch.dr[2]);
-    WRITE_DR(3, v->arch.dr[3]);
-    WRITE_DR(7, v->arch.dr[7]);
 }
 
 /* --- page tables
@@ -296,8 +259,13 @@ static void load(struct vcpu *v)
     cr4_load(v);
     vcpu_info_show(v);
     segments_load(v);
-    if (has_breakpoints(v))
-        debug_load(v);
+    if (has_breakpoints(v)) {
+        WRITE_DR(0, v->arch.dr[0]);
+        WRITE_DR(1, v->arch.dr[1]);
+        WRITE_DR(2, v->arch.dr[2]);
+        WRITE_DR(3, v->arch.dr[3]);
+        WRITE_DR(7, v->arch.dr[7]);
+    }
     fpu_restore(v);
     vcpu_time_update(v);
 }
