@@ -210,6 +210,7 @@ copy_rest:
         mov     %edx, %ecx
 copy_bytes:
         rep movsb
+copy_done:
         mov     %rcx, %rax
         ASM_CLAC
         ret
@@ -222,14 +223,10 @@ copy_words:
 copy_words_fault:
         lea     (%rdx, %rcx, 8), %rcx
         jmp     copy_bytes
-copy_bytes_fault:
-        mov     %rcx, %rax
-        ASM_CLAC
-        ret
         .pushsection .ex_table, "a"
         .balign 8
         .quad   copy_words, copy_words_fault
-        .quad   copy_bytes, copy_bytes_fault
+        .quad   copy_bytes, copy_done
         .popsection
 
         .section .note.GNU-stack, "", @progbits

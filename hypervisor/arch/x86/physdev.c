@@ -3,8 +3,9 @@
  * HYPERVISOR_physdev_op: how a domain deals with real interrupts and PCI devices. See
  * <xen/physdev.h>.
  *
- * One table: sub-operation → size of its argument, whether only dom0 may, whether the argument goes
- * back. The dispatcher copies the argument in once and out once; a handler sees only the copy.
+ * One table: sub-operation → size of its argument, whether others than dom0 may, whether the
+ * argument goes back. The dispatcher copies the argument in once and out once; a handler sees only
+ * the copy.
  */
 #include <hv/string.h>
 #include <hv/vcpu.h>
@@ -172,7 +173,7 @@ static long op_restore_msi(union physdev_arg *a)
     return rc;
 }
 
-enum { DOM0_ONLY = 1, COPY_BACK = 2 };
+enum { ANYBODY = 1, COPY_BACK = 2 };
 struct physdev_entry {
     long (*fn)(union physdev_arg *a);
     uint8_t size, flags;
@@ -180,24 +181,22 @@ struct physdev_entry {
 
 static const struct physdev_entry physdev_table[] = {
     [PHYSDEVOP_irq_status_query] = {op_irq_status, sizeof(struct physdev_irq_status_query),
-                                    COPY_BACK},
-    [PHYSDEVOP_set_iopl] = {op_set_iopl, sizeof(struct physdev_set_iopl), 0},
-    [PHYSDEVOP_set_iobitmap] = {op_set_iobitmap, sizeof(struct physdev_set_iobitmap), 0},
-    [PHYSDEVOP_apic_read] = {op_apic_read, sizeof(struct physdev_apic), DOM0_ONLY | COPY_BACK},
-    [PHYSDEVOP_alloc_irq_vector] = {op_alloc_vector, sizeof(struct physdev_irq),
-                                    DOM0_ONLY | COPY_BACK},
-    [PHYSDEVOP_free_irq_vector] = {op_nothing, sizeof(struct physdev_irq), DOM0_ONLY},
-    [PHYSDEVOP_eoi] = {op_eoi, sizeof(struct physdev_eoi), 0},
-    [PHYSDEVOP_map_pirq] = {op_map_pirq, sizeof(struct physdev_map_pirq), DOM0_ONLY | COPY_BACK},
-    [PHYSDEVOP_unmap_pirq] = {op_unmap_pirq, sizeof(struct physdev_unmap_pirq), DOM0_ONLY},
-    [PHYSDEVOP_setup_gsi] = {op_setup_gsi, sizeof(struct physdev_setup_gsi), DOM0_ONLY},
-    [PHYSDEVOP_pci_device_add] = {op_pci_add, offsetof(struct physdev_pci_device_add, optarr),
-                                  DOM0_ONLY},
-    [PHYSDEVOP_pci_device_remove] = {op_nothing, sizeof(struct physdev_pci_device), DOM0_ONLY},
-    [PHYSDEVOP_restore_msi_ext] = {op_restore_msi, sizeof(struct physdev_pci_device), DOM0_ONLY},
-    [PHYSDEVOP_dbgp_op] = {op_nothing, sizeof(struct physdev_dbgp_op), DOM0_ONLY},
-    [PHYSDEVOP_prepare_msix] = {op_prepare_msix, sizeof(struct physdev_pci_device), DOM0_ONLY},
-    [PHYSDEVOP_release_msix] = {op_nothing, sizeof(struct physdev_pci_device), DOM0_ONLY},
+                                    ANYBODY | COPY_BACK},
+    [PHYSDEVOP_set_iopl] = {op_set_iopl, sizeof(struct physdev_set_iopl), ANYBODY},
+    [PHYSDEVOP_set_iobitmap] = {op_set_iobitmap, sizeof(struct physdev_set_iobitmap), ANYBODY},
+    [PHYSDEVOP_apic_read] = {op_apic_read, sizeof(struct physdev_apic), COPY_BACK},
+    [PHYSDEVOP_alloc_irq_vector] = {op_alloc_vector, sizeof(struct physdev_irq), COPY_BACK},
+    [PHYSDEVOP_free_irq_vector] = {op_nothing, sizeof(struct physdev_irq), 0},
+    [PHYSDEVOP_eoi] = {op_eoi, sizeof(struct physdev_eoi), ANYBODY},
+    [PHYSDEVOP_map_pirq] = {op_map_pirq, sizeof(struct physdev_map_pirq), COPY_BACK},
+    [PHYSDEVOP_unmap_pirq] = {op_unmap_pirq, sizeof(struct physdev_unmap_pirq), 0},
+    [PHYSDEVOP_setup_gsi] = {op_setup_gsi, sizeof(struct physdev_setup_gsi), 0},
+    [PHYSDEVOP_pci_device_add] = {op_pci_add, offsetof(struct physdev_pci_device_add, optarr), 0},
+    [PHYSDEVOP_pci_device_remove] = {op_nothing, sizeof(struct physdev_pci_device), 0},
+    [PHYSDEVOP_restore_msi_ext] = {op_restore_msi, sizeof(struct physdev_pci_device), 0},
+    [PHYSDEVOP_dbgp_op] = {op_nothing, sizeof(struct physdev_dbgp_op), 0},
+    [PHYSDEVOP_prepare_msix] = {op_prepare_msix, sizeof(struct physdev_pci_device), 0},
+    [PHYSDEVOP_release_msix] = {op_nothing, sizeof(struct physdev_pci_device), 0},
 };
 
 /*
@@ -216,7 +215,7 @@ long do_physdev_op(struct hypercall *hc)
     if (hc->arg[0] >= ARRAY_SIZE(physdev_table) || !physdev_table[hc->arg[0]].fn)
         return -ENOSYS;
     e = &physdev_table[hc->arg[0]];
-    if ((e->flags & DOM0_ONLY) && !current->domain->is_dom0)
+    if (!(e->flags & ANYBODY) && !current->domain->is_dom0)
         return -EPERM;
     memset(&arg, 0, sizeof(arg));
     if (copy_from_guest(&arg, hc->arg[1], e->size))

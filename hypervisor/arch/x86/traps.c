@@ -47,11 +47,6 @@ static void show_registers(const struct cpu_user_regs *r)
     pr_err("  r13 %016lx  r14 %016lx  r15 %016lx\n", r->r13, r->r14, r->r15);
 }
 
-static bool in_text(uint64_t a)
-{
-    return a >= (uint64_t)_image_start && a < (uint64_t)_etext;
-}
-
 /* Follow the frame pointers, as long as they stay inside this CPU's stack and go up. */
 static void show_stack(uint64_t rip, uint64_t rbp)
 {
@@ -62,7 +57,7 @@ static void show_stack(uint64_t rip, uint64_t rbp)
     for (unsigned n = 0; n < 32 && rbp >= low && rbp + 16 <= top && !(rbp & 7); n++) {
         const uint64_t *frame = (const uint64_t *)rbp;
 
-        if (!in_text(frame[1]))
+        if (frame[1] < (uint64_t)_image_start || frame[1] >= (uint64_t)_etext)
             break;
         pr_err("    %016lx\n", frame[1]);
         if (frame[0] <= rbp)

@@ -62,23 +62,17 @@ static void copy_string(char *dst, size_t size, const char *src)
 }
 
 /* GRUB 2 gives arguments only; others (QEMU, GRUB 0.9x) put the file's name before them. */
-static bool loader_gives_arguments_only(void)
-{
-    return !strncmp(boot_info.loader, "GRUB ", 5) && boot_info.loader[5] != '0';
-}
-
 static void strip_file_name(char *s)
 {
+    bool arguments_only = !strncmp(boot_info.loader, "GRUB ", 5) && boot_info.loader[5] != '0';
     char *p = s;
 
     while (*p == ' ')
         p++;
-    if (!loader_gives_arguments_only()) {
-        while (*p && *p != ' ')
-            p++;
-        while (*p == ' ')
-            p++;
-    }
+    while (!arguments_only && *p && *p != ' ')
+        p++;
+    while (*p == ' ')
+        p++;
     memmove(s, p, strlen(p) + 1);
 }
 
