@@ -199,10 +199,7 @@ static uint64_t cr3_of(const struct vcpu *v)
 
 void pv_load_cr3(struct vcpu *v)
 {
-    unsigned long flags = irq_save();
-
     tlb_load_cr3(cr3_of(v)); /* dirty_cpus has this CPU as long as v runs here */
-    irq_restore(flags);
 }
 
 void pv_toggle_mode(struct vcpu *v)

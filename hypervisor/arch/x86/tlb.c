@@ -62,20 +62,19 @@ static uint32_t flush_begins(void)
 void tlb_load_cr3(uint64_t cr3)
 {
     unsigned cpu = this_cpu_id();
+    unsigned long flags = irq_save();
     uint32_t t = flush_begins();
 
     write_cr(3, cr3);
     state[cpu].flushed_at = t;
     if (!t)
         clock_restart(cpu);
+    irq_restore(flags);
 }
 
 void tlb_flush_local(void)
 {
-    unsigned long flags = irq_save();
-
     tlb_load_cr3(read_cr(3));
-    irq_restore(flags);
 }
 
 void tlb_flush_local_va(uint64_t va)
@@ -83,11 +82,18 @@ void tlb_flush_local_va(uint64_t va)
     invlpg(va);
 }
 
+static void flush_here(uint64_t va)
+{
+    if (va == EVERYTHING)
+        tlb_flush_local();
+    else
+        tlb_flush_local_va(va);
+}
+
 void tlb_serve(void)
 {
     unsigned self = this_cpu_id(), c;
     struct tlb_state *s = &state[self];
-    bool everything = false;
     cpumask_t from;
 
     if (cpumask_empty(&s->from))
@@ -96,14 +102,9 @@ void tlb_serve(void)
         from.w[i] = __atomic_exchange_n(&s->from.w[i], 0, __ATOMIC_SEQ_CST);
     for_each_cpu_in(c, &from)
     {
-        if (state[c].va == EVERYTHING)
-            everything = true;
-        else
-            tlb_flush_local_va(state[c].va);
+        flush_here(state[c].va);
+        a_cpumask_clear(&state[c].waiting, self);
     }
-    if (everything)
-        tlb_flush_local();
-    for_each_cpu_in(c, &from) a_cpumask_clear(&state[c].waiting, self);
 }
 
 /* The set is private to the caller. */
@@ -111,11 +112,12 @@ static void flush_others(cpumask_t *cpus, uint64_t va)
 {
     unsigned self = this_cpu_id(), c;
     struct tlb_state *s = &state[self];
+    uint64_t others = 0;
 
     cpumask_clear(cpus, self);
     for (unsigned i = 0; i < ARRAY_SIZE(cpus->w); i++)
-        cpus->w[i] &= READ_ONCE(cpus_online.w[i]);
-    if (cpumask_empty(cpus))
+        others |= cpus->w[i] &= cpus_online.w[i];
+    if (!others) /* mostly nobody but this CPU runs the domain */
         return;
     s->va = va;
     s->waiting = *cpus;
@@ -130,35 +132,18 @@ static void flush_others(cpumask_t *cpus, uint64_t va)
     }
 }
 
-/* Mostly nobody but this CPU runs the domain. */
-static bool only_here(const cpumask_t *cpus)
-{
-    unsigned self = this_cpu_id();
-    uint64_t others = 0;
-
-    for (unsigned i = 0; i < ARRAY_SIZE(cpus->w); i++)
-        others |= cpus->w[i] & ~(i == self / 64 ? 1UL << self % 64 : 0);
-    return !others;
-}
-
-void tlb_flush_mask(const cpumask_t *cpus)
+void tlb_flush_mask_va(const cpumask_t *cpus, uint64_t va)
 {
     cpumask_t set = *cpus; /* the caller's may change under us */
 
     if (cpumask_test(&set, this_cpu_id()))
-        tlb_flush_local();
-    if (!only_here(&set))
-        flush_others(&set, EVERYTHING);
+        flush_here(va);
+    flush_others(&set, va);
 }
 
-void tlb_flush_mask_va(const cpumask_t *cpus, uint64_t va)
+void tlb_flush_mask(const cpumask_t *cpus)
 {
-    cpumask_t set = *cpus;
-
-    if (cpumask_test(&set, this_cpu_id()))
-        tlb_flush_local_va(va);
-    if (!only_here(&set))
-        flush_others(&set, va & PAGE_MASK);
+    tlb_flush_mask_va(cpus, EVERYTHING);
 }
 
 void tlb_filter(cpumask_t *cpus, uint32_t stamp)

@@ -74,7 +74,7 @@ uint64_t seg_base_read(enum seg_base which);
 int seg_gs_user_selector(uint16_t sel);                 /* SEGBASE_GS_USER_SEL; -EFAULT */
 
 /* --- tlb.c (machine) --------------------------------------------------------------------------------------------------------------- */
-void tlb_load_cr3(uint64_t cr3); /* a new address space: counts as a full flush. Interrupts off */
+void tlb_load_cr3(uint64_t cr3); /* a new address space: counts as a full flush */
 void tlb_serve(void);            /* do what other CPUs asked of this one */
 void tlb_flush_local(void);
 void tlb_flush_local_va(uint64_t va);
