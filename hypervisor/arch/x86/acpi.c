@@ -90,13 +90,12 @@ static uint64_t scan_rsdp(uint64_t start, uint64_t size)
     return 0;
 }
 
-/* UEFI: the configuration table of the system table holds its address, for ACPI 2 or for ACPI 1. */
+/* UEFI: the configuration table of the system table holds its address. Firmware of 64 bits has that
+ * of ACPI 2. */
 static uint64_t efi_rsdp(void)
 {
-    static const uint8_t guids[][16] = {{0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11, 0xbc, 0x22,
-                                         0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81},
-                                        {0x30, 0x2d, 0x9d, 0xeb, 0x88, 0x2d, 0xd3, 0x11, 0x9a, 0x16,
-                                         0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d}};
+    static const uint8_t acpi2[16] = {0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11,
+                                      0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81};
     const struct config_entry {
         uint8_t guid[16];
         uint64_t address;
@@ -106,10 +105,9 @@ static uint64_t efi_rsdp(void)
     if (!st || memcmp(st, "IBI SYST", 8) || st[13] > 1024)
         return 0;
     e = map_firmware(st[14], st[13] * sizeof(*e));
-    for (unsigned g = 0; e && g < ARRAY_SIZE(guids); g++)
-        for (uint64_t i = 0; i < st[13]; i++)
-            if (!memcmp(e[i].guid, guids[g], 16))
-                return e[i].address;
+    for (uint64_t i = 0; e && i < st[13]; i++)
+        if (!memcmp(e[i].guid, acpi2, 16))
+            return e[i].address;
     return 0;
 }
 
