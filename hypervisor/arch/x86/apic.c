@@ -8,7 +8,6 @@
 #include <hv/printk.h>
 #include <asm/apic.h>
 #include <asm/cpufeature.h>
-#include <asm/io.h>
 #include <asm/msr.h>
 #include <asm/pv.h>
 
@@ -38,11 +37,11 @@ enum apic_reg {
 #define ICR_ASSERT   (1u << 14)
 
 static bool x2apic;
-static volatile uint8_t *mmio;
+static volatile uint32_t *mmio;
 
 static uint32_t apic_read(enum apic_reg reg)
 {
-    return x2apic ? (uint32_t)rdmsr(MSR_X2APIC + reg / 16) : mmio_read32(mmio + reg);
+    return x2apic ? (uint32_t)rdmsr(MSR_X2APIC + reg / 16) : mmio[reg / 4];
 }
 
 static void apic_write(enum apic_reg reg, uint32_t v)
@@ -50,7 +49,7 @@ static void apic_write(enum apic_reg reg, uint32_t v)
     if (x2apic)
         wrmsr(MSR_X2APIC + reg / 16, v);
     else
-        mmio_write32(mmio + reg, v);
+        mmio[reg / 4] = v;
 }
 
 bool apic_is_x2apic(void)

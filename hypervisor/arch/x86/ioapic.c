@@ -6,7 +6,6 @@
  */
 #include <hv/printk.h>
 #include <asm/acpi.h>
-#include <asm/io.h>
 #include <asm/irq.h>
 #include <asm/pv.h>
 
@@ -14,7 +13,7 @@
 #define REG_ENTRY(pin) (0x10 + 2 * (pin))
 
 static struct ioapic {
-    volatile uint8_t *mmio;
+    volatile uint32_t *mmio; /* [0]: which register [4] is */
     uint64_t base;
     unsigned gsi_base, pins;
 } ioapics[ACPI_MAX_IOAPICS];
@@ -22,14 +21,14 @@ static unsigned nr_ioapics;
 
 static uint32_t reg_read(const struct ioapic *a, unsigned reg)
 {
-    mmio_write32(a->mmio, reg);
-    return mmio_read32(a->mmio + 0x10);
+    a->mmio[0] = reg;
+    return a->mmio[4];
 }
 
 static void reg_write(const struct ioapic *a, unsigned reg, uint32_t v)
 {
-    mmio_write32(a->mmio, reg);
-    mmio_write32(a->mmio + 0x10, v);
+    a->mmio[0] = reg;
+    a->mmio[4] = v;
 }
 
 static const struct ioapic *of_gsi(unsigned gsi)

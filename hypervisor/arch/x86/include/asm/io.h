@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* I/O ports and device registers. */
+/* I/O ports. */
 #ifndef ASM_IO_H
 #define ASM_IO_H
 
@@ -34,14 +34,6 @@ static inline uint8_t inb(uint16_t port)
 static inline void outb(uint16_t port, uint8_t v)
 {
     port_write(port, 1, v);
-}
-static inline uint32_t mmio_read32(const volatile void *p)
-{
-    return *(const volatile uint32_t *)p;
-}
-static inline void mmio_write32(volatile void *p, uint32_t v)
-{
-    *(volatile uint32_t *)p = v;
 }
 
 #endif
