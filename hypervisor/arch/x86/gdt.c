@@ -54,7 +54,7 @@ int gdt_cpu_init(unsigned cpu, struct cpu *c)
     tss->rsp[0] = (uint64_t)&percpu_top(cpu)->regs.es;
     tss->iomap = sizeof(*tss);
 
-    percpu_l1(cpu)[PERCPU_GDT_PAGE + FIRST_RESERVED_GDT_PAGE] = hv_page_maddr(gdt) | HPTE_RW;
+    percpu_l1[cpu][PERCPU_GDT_PAGE + FIRST_RESERVED_GDT_PAGE] = hv_page_maddr(gdt) | HPTE_RW;
     c->gdt = gdt;
     return 0;
 }

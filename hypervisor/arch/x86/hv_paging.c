@@ -27,7 +27,7 @@ static uint64_t root[512] __aligned_page;            /* the idle L4 */
 static uint64_t l3_table[SLOTS][512] __aligned_page; /* of every slot used */
 static uint64_t percpu_l2[512] __aligned_page;       /* 1 GiB at VA_PERCPU */
 static uint64_t fixmap_l1[512] __aligned_page;
-static uint64_t *percpu_l1s[MAX_CPUS];
+uint64_t *percpu_l1[MAX_CPUS];
 static uint8_t pool[POOL_PAGES][PAGE_SIZE] __aligned_page;
 static uint8_t zero_page[PAGE_SIZE] __aligned_page;
 static unsigned pool_used;
@@ -180,11 +180,6 @@ void *map_firmware(uint64_t maddr, size_t size)
 
 /* --- per-CPU regions --- */
 
-uint64_t *percpu_l1(unsigned cpu)
-{
-    return percpu_l1s[cpu];
-}
-
 uint64_t hv_page_maddr(const void *p)
 {
     return (uint64_t)p >= VA_HEAP ? mfn_to_maddr(virt_to_mfn(p)) : image_va_to_maddr(p);
@@ -194,9 +189,9 @@ static void slot_set(unsigned page, uint64_t e)
 {
     unsigned cpu = this_cpu_id();
 
-    if (percpu_l1s[cpu][page] == e)
+    if (percpu_l1[cpu][page] == e)
         return;
-    WRITE_ONCE(percpu_l1s[cpu][page], e);
+    WRITE_ONCE(percpu_l1[cpu][page], e);
     invlpg(percpu_va(cpu, page));
 }
 
@@ -237,7 +232,7 @@ int hv_paging_cpu_init(unsigned cpu)
     }
     for (unsigned i = 0; i < 16; i++)
         l1[PERCPU_GDT_PAGE + i] = image_va_to_maddr(zero_page) | HPTE_RO;
-    percpu_l1s[cpu] = l1;
+    percpu_l1[cpu] = l1;
     WRITE_ONCE(percpu_l2[cpu], hv_page_maddr(l1) | HPTE_TABLE);
     return 0;
 }

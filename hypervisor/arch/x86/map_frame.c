@@ -18,7 +18,7 @@ int map_slots_init(struct cpu *c)
 
     if (!s)
         return -ENOMEM;
-    s->pte = percpu_l1(c->id) + PERCPU_MAP_PAGE;
+    s->pte = percpu_l1[c->id] + PERCPU_MAP_PAGE;
     s->va = (char *)percpu_va(c->id, PERCPU_MAP_PAGE);
     return 0;
 }

@@ -79,22 +79,23 @@ static long op_alloc_vector(union physdev_arg *a)
     return 0;
 }
 
-/* The function at seg:bus:devfn. Only segment 0 is reached (pci.c), and what is there. */
-static int find_device(unsigned seg, uint8_t bus, uint8_t devfn, uint16_t *bdf)
+/* The function at seg:bus:devfn as bus << 8 | devfn; -ENODEV. Only segment 0 is reached (pci.c),
+ * and what is there. */
+static int find_device(unsigned seg, uint8_t bus, uint8_t devfn)
 {
-    *bdf = (uint16_t)(bus << 8 | devfn);
-    return seg || !pci_present(*bdf) ? -ENODEV : 0;
+    uint16_t bdf = (uint16_t)(bus << 8 | devfn);
+
+    return seg || !pci_present(bdf) ? -ENODEV : bdf;
 }
 
 static long map_msi(struct physdev_map_pirq *m, unsigned segment)
 {
+    int bdf = find_device(segment, (uint8_t)m->bus, (uint8_t)m->devfn), rc;
     struct msi_source msi;
-    uint16_t bdf;
-    int rc = find_device(segment, (uint8_t)m->bus, (uint8_t)m->devfn, &bdf);
 
-    if (!rc)
-        rc =
-            m->table_base ? msix_prepare(bdf, (unsigned)m->entry_nr, &msi) : msi_prepare(bdf, &msi);
+    if (bdf < 0)
+        return bdf;
+    rc = m->table_base ? msix_prepare(bdf, (unsigned)m->entry_nr, &msi) : msi_prepare(bdf, &msi);
     return rc ? rc : pirq_map_msi(&msi, &m->pirq);
 }
 
@@ -141,11 +142,9 @@ static long op_setup_gsi(union physdev_arg *a)
 /* Devices are looked up when they are used: being told of one only checks that it is there. */
 static long op_pci_add(union physdev_arg *a)
 {
-    uint16_t bdf;
-
     if (a->pci_add.flags & XEN_PCI_DEV_VIRTFN)
         return 0; /* a virtual function reads as absent */
-    return find_device(a->pci_add.seg, a->pci_add.bus, a->pci_add.devfn, &bdf);
+    return MIN(find_device(a->pci_add.seg, a->pci_add.bus, a->pci_add.devfn), 0);
 }
 
 static long op_nothing(union physdev_arg *a)
@@ -155,22 +154,21 @@ static long op_nothing(union physdev_arg *a)
 
 static long op_prepare_msix(union physdev_arg *a)
 {
+    int bdf = find_device(a->pci.seg, a->pci.bus, a->pci.devfn);
     unsigned entries;
     uint64_t start;
-    uint16_t bdf;
-    int rc = find_device(a->pci.seg, a->pci.bus, a->pci.devfn, &bdf);
 
-    return rc ? rc : msix_find_table(bdf, &start, &entries);
+    return bdf < 0 ? bdf : msix_find_table(bdf, &start, &entries);
 }
 
 static long op_restore_msi(union physdev_arg *a)
 {
-    uint16_t bdf;
-    int rc = find_device(a->pci.seg, a->pci.bus, a->pci.devfn, &bdf);
+    int bdf = find_device(a->pci.seg, a->pci.bus, a->pci.devfn);
 
-    if (!rc)
-        irq_restore_messages(bdf);
-    return rc;
+    if (bdf < 0)
+        return bdf;
+    irq_restore_messages(bdf);
+    return 0;
 }
 
 enum { ANYBODY = 1, COPY_BACK = 2 };

@@ -61,7 +61,7 @@ static inline uint64_t ldt_window_va(unsigned cpu)
 void hv_paging_init(void);
 int hv_paging_cpu_init(unsigned cpu);
 /* The page table of a CPU's region: 512 entries. */
-uint64_t *percpu_l1(unsigned cpu);
+extern uint64_t *percpu_l1[];
 /* Map firmware tables or other memory that is not the allocator's, write-back, for ever; NULL: out
  * of room. */
 void *map_firmware(uint64_t maddr, size_t size);
