@@ -6,7 +6,7 @@
  * (hv_fill_guest_l4) never goes stale; the tables below them only grow. No mapping is both writable
  * and executable. A present entry is never changed to another frame here (windows are, by their
  * users, on their own CPU); removing one flushes every CPU. Lock: paging_lock, over growth of the
- * tables and the two windows through which tables outside the image are reached.
+ * tables. Each CPU has two windows through which it reaches tables outside the image.
  */
 #include <hv/boot_info.h>
 #include <hv/printk.h>
@@ -26,7 +26,6 @@ extern char _image_start[], _stub_start[], _etext[], _erodata[], _edata[], _end[
 static uint64_t root[512] __aligned_page;            /* the idle L4 */
 static uint64_t l3_table[SLOTS][512] __aligned_page; /* of every slot used */
 static uint64_t percpu_l2[512] __aligned_page;       /* 1 GiB at VA_PERCPU */
-static uint64_t fixmap_l1[512] __aligned_page;
 uint64_t *percpu_l1[MAX_CPUS];
 static uint8_t pool[POOL_PAGES][PAGE_SIZE] __aligned_page;
 static uint8_t zero_page[PAGE_SIZE] __aligned_page;
@@ -67,17 +66,23 @@ static uint64_t table_alloc(void)
     return mfn_eq(f, INVALID_MFN) ? ~0UL : mfn_to_maddr(f);
 }
 
-/* Reach a table: inside the image directly, else through window `w` of the fixmap. paging_lock
- * held. */
+static void slot_set(unsigned page, uint64_t e)
+{
+    unsigned cpu = this_cpu_id();
+
+    if (percpu_l1[cpu][page] == e)
+        return;
+    WRITE_ONCE(percpu_l1[cpu][page], e);
+    invlpg(percpu_va(cpu, page));
+}
+
+/* Reach a table: inside the image directly, else through window `w` of this CPU. */
 static uint64_t *table_reach(uint64_t maddr, unsigned w)
 {
-    uint64_t va = VA_FIXMAP + (uint64_t)w * PAGE_SIZE;
-
     if (maddr < boot_info.image_end && maddr >= boot_info.image_start)
         return (uint64_t *)(VA_IMAGE + maddr);
-    WRITE_ONCE(fixmap_l1[w], maddr | HPTE_RW);
-    invlpg(va); /* also when this CPU did not change it: another may have */
-    return (uint64_t *)va;
+    slot_set(PERCPU_TABLE_PAGE + w, maddr | HPTE_RW);
+    return (uint64_t *)percpu_va(this_cpu_id(), PERCPU_TABLE_PAGE + w);
 }
 
 /* The table below entry e, made if it is not there. NULL: no memory, or a large page is there. */
@@ -108,12 +113,8 @@ static uint64_t map_step(uint64_t va, uint64_t maddr, uint64_t nr, uint64_t flag
     if (!l2)
         return 0;
     e = &l2[va >> 21 & 511];
-    if (large && !flags && ((*e & PTE_PSE) || !(*e & PTE_P))) {
-        WRITE_ONCE(*e, 0);
-        return 512;
-    }
-    if (large && flags && !(*e & PTE_P)) {
-        WRITE_ONCE(*e, maddr | flags | PTE_PSE);
+    if (large && (!(*e & PTE_P) || (!flags && (*e & PTE_PSE)))) {
+        WRITE_ONCE(*e, flags ? maddr | flags | PTE_PSE : 0);
         return 512;
     }
     l1 = table_below(e, 1, user);
@@ -185,16 +186,6 @@ uint64_t hv_page_maddr(const void *p)
     return (uint64_t)p >= VA_HEAP ? mfn_to_maddr(virt_to_mfn(p)) : image_va_to_maddr(p);
 }
 
-static void slot_set(unsigned page, uint64_t e)
-{
-    unsigned cpu = this_cpu_id();
-
-    if (percpu_l1[cpu][page] == e)
-        return;
-    WRITE_ONCE(percpu_l1[cpu][page], e);
-    invlpg(percpu_va(cpu, page));
-}
-
 void gdt_slot_set(unsigned i, mfn_t f)
 {
     slot_set(PERCPU_GDT_PAGE + i, mfn_eq(f, INVALID_MFN) ? image_va_to_maddr(zero_page) | HPTE_RO
@@ -248,16 +239,12 @@ static void map_image_part(const char *start, const char *end, uint64_t flags)
 
 void hv_paging_init(void)
 {
-    uint64_t *l2;
-
     for (unsigned i = 0; i < SLOTS; i++)
         root[SLOT_FIRST + i] = image_va_to_maddr(l3_table[i]) | HPTE_TABLE | (i ? 0 : PTE_USER);
     map_image_part(_image_start, _etext, HPTE_RX);
     map_image_part(_etext, _erodata, HPTE_RO);
     map_image_part(_erodata, _end, HPTE_RW);
 
-    l2 = table_below(&l3_table[3][VA_FIXMAP >> 30 & 511], 0, 0);
-    l2[VA_FIXMAP >> 21 & 511] = image_va_to_maddr(fixmap_l1) | HPTE_TABLE;
     l3_table[3][VA_PERCPU >> 30 & 511] = image_va_to_maddr(percpu_l2) | HPTE_TABLE;
     if (hv_paging_cpu_init(0))
         panic("no memory for the boot CPU's stack"); /* boot: the pool is sized for it */

@@ -4,7 +4,6 @@
  * rooms fill.
  *
  *   VA_IMAGE + 2 MiB        the image (physical 2 MiB): text RX, rodata R, data RW+NX
- *   VA_FIXMAP               one page table of windows for hv_paging.c itself
  *   VA_PERCPU + cpu * 2 MiB one page table for each CPU: entry stub, stack, GDT and LDT windows,
  * map_frame slots VA_IOREMAP … +1 GiB     device registers and firmware tables, handed out in
  * order, for ever
@@ -21,13 +20,13 @@
 #define PERCPU_GDT_PAGE    16 /* 16 pages: 0…13 the guest's, 14 ours, 15 zero */
 #define PERCPU_LDT_PAGE    32 /* 16 pages */
 #define PERCPU_INFO_PAGE   48 /* the frame with the vcpu_info of the vCPU that runs */
+#define PERCPU_TABLE_PAGE  49 /* 2 pages: hv_paging.c's own windows onto page tables */
 #define PERCPU_MAP_PAGE    64 /* map_frame slots */
 #define MAP_SLOTS          64
 
 #include <asm/page.h>
 #include <asm/pv.h>
 
-#define VA_FIXMAP    (VA_IMAGE + 0x10000000UL)
 #define VA_PERCPU    (VA_IMAGE + 0x40000000UL)
 #define VA_IOREMAP   (VA_IMAGE + 0x80000000UL)
 #define IOREMAP_SIZE 0x40000000UL
