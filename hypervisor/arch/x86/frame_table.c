@@ -24,8 +24,8 @@
 _Static_assert(FT_PER_CHUNK * sizeof(struct frame) == CHUNK, "a piece is a chunk");
 
 uint64_t frame_table_pieces[(FRAMES_MAX >> FRAMES_PIECE_SHIFT) / 64];
-static uint32_t
-    m2p_chunk[FRAMES_MAX / M2P_PER_CHUNK]; /* first frame of each piece of M2P, 0: none */
+/* First frame of each piece of the M2P, 0: none. */
+static uint32_t m2p_chunk[FRAMES_MAX / M2P_PER_CHUNK];
 static uint64_t max_frame;
 
 static struct range {
@@ -52,8 +52,8 @@ static void add_range(uint64_t start, uint64_t end)
 {
     if (start >= end)
         return;
-    if (nr_ranges ==
-        MAX_RANGES) { /* firmware maps have a dozen entries; losing one costs memory, not safety */
+    /* Firmware maps have a dozen entries; losing one costs memory, not safety. */
+    if (nr_ranges == MAX_RANGES) {
         pr_warn("memory map: too many ranges, %#lx-%#lx is not used\n", start, end);
         return;
     }
@@ -106,32 +106,32 @@ mfn_t boot_alloc_frames(unsigned order)
 }
 
 /* Boot, no guest exists: without these tables there is no hypervisor. */
-static mfn_t table_chunk(const char *what)
+static void map_chunk(uint64_t va, mfn_t m, uint64_t flags)
+{
+    int rc = hv_map_range(va, m, CHUNK_FRAMES, flags);
+
+    if (rc)
+        panic("cannot map a piece of a table at %#lx: error %d", va, rc);
+}
+
+/* A piece of a table at va, each of its bytes set. */
+static mfn_t make_chunk(const char *what, uint64_t va, int byte)
 {
     mfn_t m = boot_take(CHUNK, false);
 
     if (mfn_eq(m, INVALID_MFN))
         panic("not enough RAM for the %s: no 2 MiB piece is free", what);
+    map_chunk(va, m, PTE_P | PTE_RW | PTE_NX);
+    memset((void *)va, byte, CHUNK);
     return m;
-}
-
-static void map_chunk(const char *what, uint64_t va, mfn_t m, uint64_t flags)
-{
-    int rc = hv_map_range(va, m, CHUNK_FRAMES, flags);
-
-    if (rc)
-        panic("cannot map the %s at %#lx: error %d", what, va, rc);
 }
 
 static void make_frame_table(uint64_t first, uint64_t end)
 {
     for (uint64_t c = first / FT_PER_CHUNK; c <= (end - 1) / FT_PER_CHUNK; c++) {
-        char *va = (char *)FRAME_TABLE + c * CHUNK;
-
         if (frame_table_pieces[c / 64] >> (c % 64) & 1)
             continue;
-        map_chunk("frame table", (uint64_t)va, table_chunk("frame table"), PTE_P | PTE_RW | PTE_NX);
-        memset(va, 0, CHUNK);
+        make_chunk("frame table", VA_FRAMETABLE + c * CHUNK, 0);
         frame_table_pieces[c / 64] |= 1UL << (c % 64);
     }
 }
@@ -143,11 +143,9 @@ static void make_m2p(uint64_t first, uint64_t end)
 
         if (m2p_chunk[c])
             continue;
-        m = table_chunk("machine-to-physical table");
+        m = make_chunk("machine-to-physical table", VA_RW_M2P + c * CHUNK, 0xff);
+        map_chunk(VA_RO_M2P + c * CHUNK, m, PTE_P | PTE_USER | PTE_NX);
         m2p_chunk[c] = m.m;
-        map_chunk("machine-to-physical table", VA_RW_M2P + c * CHUNK, m, PTE_P | PTE_RW | PTE_NX);
-        map_chunk("machine-to-physical table", VA_RO_M2P + c * CHUNK, m, PTE_P | PTE_USER | PTE_NX);
-        memset((char *)VA_RW_M2P + c * CHUNK, 0xff, CHUNK);
     }
 }
 
