@@ -108,8 +108,8 @@ void apic_send(uint32_t to, uint32_t command)
     unsigned long flags;
 
     if (x2apic) {
-        __asm__ volatile("mfence; lfence" ::
-                             : "memory"); /* the MSR write orders nothing by itself */
+        /* the MSR write orders nothing by itself */
+        __asm__ volatile("mfence; lfence" ::: "memory");
         wrmsr(MSR_X2APIC + APIC_ICR / 16, (uint64_t)to << 32 | icr);
         return;
     }

@@ -18,11 +18,6 @@
 #include <asm/msr.h>
 #include <asm/pv.h>
 
-static bool is_idle(const struct vcpu *v)
-{
-    return v->domain->is_idle;
-}
-
 /* --- segment bases
  * -------------------------------------------------------------------------------------------------------
  */
@@ -182,12 +177,8 @@ static void descriptors_load(const struct vcpu *prev, const struct vcpu *next)
     ldt_load(next->arch.ldt_entries);
 }
 
+#define DR7_ENABLE     0xff
 #define WRITE_DR(n, v) __asm__ volatile("mov %0, %%dr" #n ::"r"((uint64_t)(v)))
-
-static bool has_breakpoints(const struct vcpu *v)
-{
-    return v->arch.dr[7] & 0xff;
-}
 
 /* --- page tables
  * -------------------------------------------------------------------------------------------------------------
@@ -256,7 +247,7 @@ static void load(struct vcpu *v)
     cr4_load(v);
     vcpu_info_show(v);
     segments_load(v);
-    if (has_breakpoints(v)) {
+    if (v->arch.dr[7] & DR7_ENABLE) {
         WRITE_DR(0, v->arch.dr[0]);
         WRITE_DR(1, v->arch.dr[1]);
         WRITE_DR(2, v->arch.dr[2]);
@@ -271,22 +262,22 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 {
     unsigned cpu = this_cpu_id();
 
-    if (!is_idle(prev)) {
+    if (!prev->domain->is_idle) {
         save(prev);
         vcpu_info_hide(prev);
-        if (has_breakpoints(prev))
+        if (prev->arch.dr[7] & DR7_ENABLE)
             WRITE_DR(7, 0x400);
     }
-    if (prev->domain != next->domain && !is_idle(next))
+    if (prev->domain != next->domain && !next->domain->is_idle)
         a_cpumask_set(&next->domain->arch.dirty_cpus, cpu);
     current = next;
     descriptors_load(prev, next);
-    if (is_idle(next))
+    if (next->domain->is_idle)
         tlb_load_cr3(mfn_to_maddr(idle_l4()));
     else
         load(next);
     if (prev->domain != next->domain) {
-        if (!is_idle(prev))
+        if (!prev->domain->is_idle)
             a_cpumask_clear(&prev->domain->arch.dirty_cpus, cpu);
         maps_flush();
     }

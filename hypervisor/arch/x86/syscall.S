@@ -87,6 +87,10 @@ syscall_slow:
 /* --- a guest user's system call: a frame on the guest kernel's stack, and on in its handler ------------------------------------- */
 from_user:
         PUSH_ALL rax, rdx, rbx
+        .macro PUT word, at
+        GUEST_ACCESS 7f
+        movq    \word, \at(%rbx)
+        .endm
 #define UFRAME(field) (UREGS_##field - UREGS_rdx)(%rsp)
         ATTENTION UREGS_rdx, %r11, %rax, %eax
         jnz     8f
@@ -106,21 +110,14 @@ from_user:
         mov     %rax, %cr3
         mov     UFRAME(eflags), %rax
         ASM_STAC
-        GUEST_ACCESS 7f
-        mov     %rcx, (%rbx)
-        GUEST_ACCESS 7f
-        mov     %rax, 8(%rbx)
-        GUEST_ACCESS 7f
-        mov     %rcx, 16(%rbx)                  /* rip */
-        GUEST_ACCESS 7f
-        movq    $GUEST_CS64, 24(%rbx)           /* and, above it, the old mask: 0 */
-        GUEST_ACCESS 7f
-        mov     %rax, 32(%rbx)                  /* as it is: IF set, IOPL 0 in every guest */
+        PUT     %rcx, 0
+        PUT     %rax, 8
+        PUT     %rcx, 16                        /* rip */
+        PUT     $GUEST_CS64, 24                 /* and, above it, the old mask: 0 */
+        PUT     %rax, 32                        /* as it is: IF set, IOPL 0 in every guest */
         mov     UFRAME(rsp), %rax
-        GUEST_ACCESS 7f
-        mov     %rax, 40(%rbx)
-        GUEST_ACCESS 7f
-        movq    $GUEST_SS, 48(%rbx)
+        PUT     %rax, 40
+        PUT     $GUEST_SS, 48
         ASM_CLAC
         movzbl  VCPU_SYSCALL_MASKS(%r11), %eax
         mov     %al, 1(%rdx)
