@@ -53,11 +53,11 @@ void entry_offsets(void)
     IN(VCPU_DOMAIN, vcpu, domain);
     IN(VCPU_USER_MODE, vcpu, arch.user_mode);
     IN(VCPU_NMI_BLOCKED, vcpu, arch.nmi_blocked);
-    IN(VCPU_SYSCALL_MASKS, vcpu, arch.syscall_masks_events);
+    IN(VCPU_SYSCALL_MASKS, vcpu, arch.callback[CALLBACKTYPE_syscall].masks_events);
     IN(VCPU_GUEST_TABLE, vcpu, arch.guest_table);
     IN(VCPU_GUEST_TABLE_USER, vcpu, arch.guest_table_user);
     IN(VCPU_BOUNCE_SP, vcpu, arch.bounce_sp);
-    IN(VCPU_SYSCALL_CALLBACK, vcpu, arch.syscall_callback);
+    IN(VCPU_SYSCALL_CALLBACK, vcpu, arch.callback[CALLBACKTYPE_syscall].address);
     IN(DOMAIN_VM_ASSIST, domain, vm_assist);
     IN(HC_ROW_PRIVILEGE, hypercall_entry, privilege);
 

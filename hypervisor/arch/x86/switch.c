@@ -103,9 +103,10 @@ static void segments_save(struct vcpu *v)
  * bad IRET. */
 static void segments_failed(struct vcpu *v)
 {
+    const struct pv_callback *failsafe = &v->arch.callback[CALLBACKTYPE_failsafe];
     struct cpu_user_regs *regs = guest_regs();
 
-    if (!v->arch.failsafe_callback)
+    if (!failsafe->address)
         return; /* it runs on with null selectors */
     regs->ds = v->arch.ds;
     regs->es = v->arch.es;
@@ -113,8 +114,8 @@ static void segments_failed(struct vcpu *v)
     regs->gs = v->arch.gs;
     v->bounce_waits = true;
     v->arch.bounce = (struct trap_bounce){
-        .flags = TBF_FAILSAFE | (v->arch.failsafe_masks_events ? TBF_INTERRUPT : 0),
-        .eip = v->arch.failsafe_callback,
+        .flags = TBF_FAILSAFE | (failsafe->masks_events ? TBF_INTERRUPT : 0),
+        .eip = failsafe->address,
     };
 }
 

@@ -241,35 +241,19 @@ void handle_trap(struct cpu_user_regs *regs)
         handle_hv_trap(regs);
 }
 
-/* SYSENTER: no mode of the guest's uses it as a hypercall; its own handler gets it, or #GP if it
- * has none. */
-static void sysenter(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    if (!v->arch.sysenter_callback) {
-        regs->entry_vector = TRAP_GP;
-        pv_inject_gp(v, 0);
-        return;
-    }
-    v->bounce_waits = true;
-    v->arch.bounce = (struct trap_bounce){
-        .flags = v->arch.sysenter_masks_events ? TBF_INTERRUPT : 0,
-        .eip = v->arch.sysenter_callback,
-    };
-}
-
 void handle_syscall(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
 
     irq_enable();
     if (regs->entry_vector == VECTOR_SYSENTER)
-        sysenter(v, regs);
+        pv_syscall_bounce(regs, CALLBACKTYPE_sysenter);
     else if (regs->entry_vector == VECTOR_SYSCALL32)
-        pv_syscall_bounce(regs, true);
+        pv_syscall_bounce(regs, CALLBACKTYPE_syscall32);
     else if (guest_kernel_mode(v))
         pv_hypercall(regs);
     else
-        pv_syscall_bounce(regs, false);
+        pv_syscall_bounce(regs, CALLBACKTYPE_syscall);
 }
 
 /* As on Xen the guest gets the exception of IRET itself, at the place it wanted to go to, if it has

@@ -253,7 +253,7 @@ void domain_put(struct domain *d)
     for (unsigned i = 0; i < nr_domains; i++)
         if (domains[i] == d)
             domains[i] = NULL;
-    pv_domain_destroy(d);
+    arch_domain_destroy(d);
     free(d->shared_info);
     for (unsigned i = 0; i < d->max_vcpus; i++)
         free(d->vcpu[i]);
@@ -302,8 +302,8 @@ struct domain *fake_mm_domain(domid_t id, uint64_t max_pages)
 
     d->is_dom0 = id == 0;
     d->max_pages = max_pages;
-    if (pv_domain_init(d))
-        panic("pv_domain_init");
+    if (arch_domain_create(d))
+        panic("arch_domain_create");
     fake_mm_become(d);
     return d;
 }
@@ -324,7 +324,7 @@ void fake_mm_kill(struct domain *d)
     if (current->domain == d) /* nobody kills himself */
         fake_mm_become(dom_xen);
     d->dying = true;
-    while (pv_relinquish_memory(d) == -HC_RESTART)
+    while (arch_domain_relinquish(d) == -HC_RESTART)
         ;
     d->dead = true;
     frames_reap();

@@ -5,7 +5,7 @@
  *
  * The frame, lowest address first: rcx, r11, [ds, es, fs, gs: failsafe], [error code], rip, cs |
  * saved mask << 32, rflags, rsp, ss. Interface: pv_inject*, pv_deliver, pv_syscall_bounce
- * (asm/pv.h), bounce_now (pv_core.h). Invariant: what is written into the guest goes through
+ * (asm/pv.h). Invariant: what is written into the guest goes through
  * copy_to_guest into its own address space; a guest whose stack cannot take it is crashed, alone.
  */
 #include <hv/domain.h>
@@ -114,7 +114,7 @@ static inline __attribute__((always_inline)) bool bounce(struct vcpu *v, struct 
     return true;
 }
 
-bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, uint64_t handler, unsigned what,
+static bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, uint64_t handler, unsigned what,
                 uint32_t error_code)
 {
     return bounce(v, regs, handler, what, error_code);
@@ -152,11 +152,6 @@ void pv_inject_soft(struct vcpu *v, unsigned vector)
     inject(v, vector, 0, 0);
 }
 
-void pv_inject_gp(struct vcpu *v, uint32_t error_code)
-{
-    pv_inject(v, VECTOR_GP, error_code);
-}
-
 uint32_t pv_page_fault_seen(struct vcpu *v, uint64_t addr, uint32_t error_code)
 {
     v->info_here->arch.cr2 = addr;
@@ -166,7 +161,7 @@ uint32_t pv_page_fault_seen(struct vcpu *v, uint64_t addr, uint32_t error_code)
 
 void pv_inject_page_fault(struct vcpu *v, uint64_t addr, uint32_t error_code)
 {
-    pv_inject(v, VECTOR_PF, pv_page_fault_seen(v, addr, error_code));
+    pv_inject(v, TRAP_PF, pv_page_fault_seen(v, addr, error_code));
 }
 
 void pv_raise(struct vcpu *v, struct cpu_user_regs *regs, unsigned vector, bool with_error_code,
@@ -182,19 +177,20 @@ void pv_raise(struct vcpu *v, struct cpu_user_regs *regs, unsigned vector, bool 
         no_trap_handler(v, vector, error_code);
 }
 
-void pv_syscall_bounce(struct cpu_user_regs *regs, bool compat32)
+void pv_syscall_bounce(struct cpu_user_regs *regs, unsigned type)
 {
     struct vcpu *v = current;
-    uint64_t handler = compat32 ? v->arch.syscall32_callback : v->arch.syscall_callback;
-    bool masks = compat32 ? v->arch.syscall32_masks_events : v->arch.syscall_masks_events;
+    const struct pv_callback *c = &v->arch.callback[type];
 
-    if (!handler) {
+    if (!c->address && type == CALLBACKTYPE_sysenter) {
+        pv_inject(v, TRAP_GP, 0);
+    } else if (!c->address) {
         regs->rip -= 2; /* as if the CPU had no such instruction */
-        pv_inject(v, VECTOR_UD, 0);
-        return;
-    }
-    if (bounce_now(v, regs, handler, masks ? TBF_INTERRUPT : 0, 0))
+        pv_inject(v, TRAP_UD, 0);
+    } else if (bounce_now(v, regs, c->address, c->masks_events ? TBF_INTERRUPT : 0, 0) &&
+               type != CALLBACKTYPE_sysenter) {
         regs->rflags &= ~X86_EFLAGS_DF; /* the ABI's fixed SYSCALL mask */
+    }
 }
 
 /*
@@ -205,7 +201,7 @@ void pv_bounce_refresh(struct vcpu *v)
 {
     uint64_t sp = (v->arch.kernel_sp & ~15UL) - 7 * 8;
 
-    v->arch.bounce_sp = v->arch.syscall_callback && guest_range_ok(sp, 7 * 8) ? sp : 0;
+    v->arch.bounce_sp = v->arch.callback[CALLBACKTYPE_syscall].address && guest_range_ok(sp, 7 * 8) ? sp : 0;
 }
 
 /* --- the exit path --------------------------------------------------------------------------- */
@@ -213,7 +209,7 @@ void pv_bounce_refresh(struct vcpu *v)
 /* An NMI goes through the trap table, events masked, and not again until the next iret. */
 static bool deliver_nmi(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    uint64_t handler = v->arch.traps[VECTOR_NMI].address;
+    uint64_t handler = v->arch.traps[TRAP_NMI].address;
 
     if (v->arch.nmi_blocked || !handler)
         return true;
@@ -239,5 +235,5 @@ bool pv_deliver(struct vcpu *v, struct cpu_user_regs *regs)
     vcpu_fold_events(v, info);
     if (!info->evtchn_upcall_pending || info->evtchn_upcall_mask)
         return true;
-    return bounce(v, regs, v->arch.event_callback, TBF_INTERRUPT, 0);
+    return bounce(v, regs, v->arch.callback[CALLBACKTYPE_event].address, TBF_INTERRUPT, 0);
 }

@@ -9,7 +9,6 @@
 #include <hv/hypercall.h>
 #include <hv/string.h>
 #include <hv/vcpu.h>
-#include <xen/callback.h>
 #include <xen/nmi.h>
 #include <asm/cpu.h>
 #include <asm/uaccess.h>
@@ -40,60 +39,35 @@ long do_set_trap_table(struct hypercall *hc)
     }
 }
 
-static void set_nmi_handler(struct vcpu *v, uint64_t address)
+static bool is_callback(uint16_t type)
 {
-    v->arch.traps[VECTOR_NMI] = (struct trap_info){
-        .vector = VECTOR_NMI, .flags = 4, .cs = FLAT_KERNEL_CS, .address = address};
+    return type <= CALLBACKTYPE_syscall || type == CALLBACKTYPE_sysenter ||
+           type == CALLBACKTYPE_syscall32;
 }
 
 static long register_callback(struct vcpu *v, uint16_t type, uint16_t flags, uint64_t address)
 {
-    bool masks = flags & CALLBACKF_mask_events;
-
     if (!is_canonical(address))
         return -EINVAL;
-    switch (type) {
-    case CALLBACKTYPE_event:
-        v->arch.event_callback = address;
-        return 0;
-    case CALLBACKTYPE_failsafe:
-        v->arch.failsafe_callback = address;
-        v->arch.failsafe_masks_events = masks;
-        return 0;
-    case CALLBACKTYPE_syscall:
-        v->arch.syscall_callback = address;
-        v->arch.syscall_masks_events = masks;
-        pv_bounce_refresh(v);
-        return 0;
-    case CALLBACKTYPE_syscall32:
-        v->arch.syscall32_callback = address;
-        v->arch.syscall32_masks_events = masks;
-        return 0;
-    case CALLBACKTYPE_sysenter:
-        v->arch.sysenter_callback = address;
-        v->arch.sysenter_masks_events = masks;
-        return 0;
-    case CALLBACKTYPE_nmi:
-        set_nmi_handler(v, address);
+    if (type == CALLBACKTYPE_nmi) {
+        v->arch.traps[TRAP_NMI] = (struct trap_info){
+            .vector = TRAP_NMI, .flags = 4, .cs = FLAT_KERNEL_CS, .address = address};
         return 0;
     }
-    return -ENOSYS;
+    if (!is_callback(type))
+        return -ENOSYS;
+    v->arch.callback[type].address = address;
+    v->arch.callback[type].masks_events = flags & CALLBACKF_mask_events;
+    pv_bounce_refresh(v);
+    return 0;
 }
 
 static long unregister_callback(struct vcpu *v, uint16_t type)
 {
-    switch (type) {
-    case CALLBACKTYPE_event:
-    case CALLBACKTYPE_failsafe:
-    case CALLBACKTYPE_syscall:
-    case CALLBACKTYPE_syscall32:
-    case CALLBACKTYPE_sysenter:
-        return -EINVAL; /* a guest cannot be without */
-    case CALLBACKTYPE_nmi:
-        v->arch.traps[VECTOR_NMI] = (struct trap_info){0};
-        return 0;
-    }
-    return -ENOSYS;
+    if (type != CALLBACKTYPE_nmi)
+        return is_callback(type) ? -EINVAL : -ENOSYS; /* a guest cannot be without */
+    v->arch.traps[TRAP_NMI] = (struct trap_info){0};
+    return 0;
 }
 
 long do_callback_op(struct hypercall *hc)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine's part of a domain's and a vCPU's life, and the whole of a vCPU's state in and out
- * (struct vcpu_guest_context).
+ * The machine's part of a vCPU's life, and the whole of its state in and out (struct
+ * vcpu_guest_context).
  *
- * Interface: arch_domain_*, arch_vcpu_* (hv/vcpu.h). Invariant: a context is checked whole before
+ * Interface: arch_vcpu_* (hv/vcpu.h). Invariant: a context is checked whole before
  * anything is changed, then the parts that take references (GDT, page tables) are installed; they
  * may ask to be called again (-HC_RESTART), which starts over with what is installed already being
  * installed again. The vCPU does not run meanwhile.
@@ -16,6 +16,7 @@
 #include <hv/time.h>
 #include <hv/vcpu.h>
 #include <asm/cpu.h>
+#include <asm/msr.h>
 #include <asm/pv.h>
 #include <asm/uaccess.h>
 #include "pv_core.h"
@@ -26,51 +27,19 @@
 #define TICK_NS     10000000UL
 
 /* CR4 bits that are a guest's own choice, and those of ours that it sees. */
-#define CR4_GUEST_OWNS \
-    (1UL << 2 /* TSD */ | 1UL << 3 /* DE */ | 1UL << 16 /* FSGSBASE */ | 1UL << 18 /* OSXSAVE */)
-#define CR4_GUEST_SEES \
-    (1UL << 5 /* PAE */ | 1UL << 6 /* MCE */ | 1UL << 9 /* OSFXSR */ | 1UL << 10 /* OSXMMEXCPT */)
-
-static uint64_t hardware_cr4(void)
-{
-    uint64_t v;
-
-    __asm__ volatile("mov %%cr4, %0" : "=r"(v));
-    return v;
-}
-
-static uint64_t hardware_cr0(void)
-{
-    uint64_t v;
-
-    __asm__ volatile("mov %%cr0, %0" : "=r"(v));
-    return v;
-}
+#define CR4_GUEST_OWNS (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
+#define CR4_GUEST_SEES (1u << 5 /* PAE */ | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
 uint64_t pv_guest_cr4(uint64_t wanted)
 {
-    uint64_t hw = hardware_cr4();
-    uint64_t can = CR4_GUEST_OWNS & (hw | 1UL << 2 | 1UL << 3);
+    uint64_t can = CR4_GUEST_OWNS & (read_cr(4) | CR4_TSD | CR4_DE);
 
-    return (wanted & can) | (hw & CR4_GUEST_SEES);
+    return (wanted & can) | (read_cr(4) & CR4_GUEST_SEES);
 }
 
-/* --- domains --------------------------------------------------------------------------------- */
-
-int arch_domain_create(struct domain *d)
+uint64_t pv_guest_cr0(const struct vcpu *v)
 {
-    return pv_domain_init(d);
-}
-
-long arch_domain_relinquish(struct domain *d)
-{
-    return pv_relinquish_memory(d);
-}
-
-void arch_domain_destroy(struct domain *d)
-{
-    hv_free(d->cpuid_leaves);
-    pv_domain_destroy(d);
+    return (read_cr(0) & ~(uint64_t)CR0_TS) | (v->arch.ctrlreg_cr0_ts ? CR0_TS : 0);
 }
 
 /* --- vCPUs ----------------------------------------------------------------------------------- */
@@ -189,7 +158,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     a->gs_base_kernel = c->gs_base_kernel;
     a->gs_base_user = c->gs_base_user;
     a->user_mode = !(c->flags & VGCF_in_kernel);
-    a->ctrlreg_cr0_ts = c->ctrlreg[0] & X86_CR0_TS;
+    a->ctrlreg_cr0_ts = c->ctrlreg[0] & CR0_TS;
     a->cr2 = c->ctrlreg[2];
     a->cr4_guest = pv_guest_cr4(c->ctrlreg[4]);
     v->bounce_waits = false;
@@ -214,11 +183,11 @@ static void set_callbacks(struct vcpu *v, const struct vcpu_guest_context *c)
     memcpy(a->traps, c->trap_ctxt, sizeof(c->trap_ctxt));
     a->kernel_ss = c->kernel_ss | 3;
     a->kernel_sp = c->kernel_sp;
-    a->event_callback = c->event_callback_eip;
-    a->failsafe_callback = c->failsafe_callback_eip;
-    a->syscall_callback = c->syscall_callback_eip;
-    a->failsafe_masks_events = c->flags & VGCF_failsafe_disables_events;
-    a->syscall_masks_events = c->flags & VGCF_syscall_disables_events;
+    a->callback[CALLBACKTYPE_event].address = c->event_callback_eip;
+    a->callback[CALLBACKTYPE_failsafe] = (struct pv_callback){
+        c->failsafe_callback_eip, .masks_events = c->flags & VGCF_failsafe_disables_events};
+    a->callback[CALLBACKTYPE_syscall] = (struct pv_callback){
+        c->syscall_callback_eip, .masks_events = c->flags & VGCF_syscall_disables_events};
     pv_bounce_refresh(v);
 }
 
@@ -260,7 +229,7 @@ static void get_tables(const struct vcpu *v, struct vcpu_guest_context *c)
     c->gdt_ents = a->gdt_entries;
     c->ldt_ents = a->ldt_entries;
     c->ldt_base = a->ldt_entries ? a->ldt_base : 0;
-    c->ctrlreg[0] = (hardware_cr0() & ~X86_CR0_TS) | (a->ctrlreg_cr0_ts ? X86_CR0_TS : 0);
+    c->ctrlreg[0] = pv_guest_cr0(v);
     c->ctrlreg[2] = a->cr2;
     if (!mfn_eq(a->guest_table, INVALID_MFN))
         c->ctrlreg[3] = mfn_to_maddr(a->guest_table);
@@ -276,9 +245,10 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
     vcpu_sync_state(v);
     memset(c, 0, sizeof(*c));
     memcpy(&c->fpu_ctxt, a->xsave, FXSAVE_SIZE);
-    c->flags = VGCF_i387_valid | (a->user_mode ? 0 : VGCF_in_kernel) | (v->down ? 0 : VGCF_online) |
-               (a->failsafe_masks_events ? VGCF_failsafe_disables_events : 0) |
-               (a->syscall_masks_events ? VGCF_syscall_disables_events : 0);
+    c->flags =
+        VGCF_i387_valid | (a->user_mode ? 0 : VGCF_in_kernel) | (v->down ? 0 : VGCF_online) |
+        (a->callback[CALLBACKTYPE_failsafe].masks_events ? VGCF_failsafe_disables_events : 0) |
+        (a->callback[CALLBACKTYPE_syscall].masks_events ? VGCF_syscall_disables_events : 0);
     c->user_regs = a->regs;
     c->user_regs.rflags |= iopl_flags(v);
     c->user_regs.ds = a->ds;
@@ -294,9 +264,9 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
         c->debugreg[i] = a->dr[i];
     c->kernel_ss = a->kernel_ss;
     c->kernel_sp = a->kernel_sp;
-    c->event_callback_eip = a->event_callback;
-    c->failsafe_callback_eip = a->failsafe_callback;
-    c->syscall_callback_eip = a->syscall_callback;
+    c->event_callback_eip = a->callback[CALLBACKTYPE_event].address;
+    c->failsafe_callback_eip = a->callback[CALLBACKTYPE_failsafe].address;
+    c->syscall_callback_eip = a->callback[CALLBACKTYPE_syscall].address;
     c->vm_assist = v->domain->vm_assist;
     c->fs_base = a->fs_base;
     c->gs_base_kernel = a->gs_base_kernel;

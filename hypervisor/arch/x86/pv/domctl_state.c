@@ -27,6 +27,7 @@ long domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op, struct 
 {
     struct xen_domctl_ext_vcpucontext *e = &op->u.ext_vcpucontext;
     struct vcpu *v = other_vcpu(d, e->vcpu);
+    const struct pv_callback *syscall32, *sysenter;
     uint32_t id = e->vcpu;
 
     if (!v)
@@ -35,12 +36,14 @@ long domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op, struct 
     e->vcpu = id;
     e->size = sizeof(*e);
     vcpu_pause(v);
-    e->syscall32_callback_eip = v->arch.syscall32_callback;
-    e->syscall32_callback_cs = v->arch.syscall32_cs;
-    e->syscall32_disables_events = v->arch.syscall32_masks_events;
-    e->sysenter_callback_eip = v->arch.sysenter_callback;
-    e->sysenter_callback_cs = v->arch.sysenter_cs;
-    e->sysenter_disables_events = v->arch.sysenter_masks_events;
+    syscall32 = &v->arch.callback[CALLBACKTYPE_syscall32];
+    sysenter = &v->arch.callback[CALLBACKTYPE_sysenter];
+    e->syscall32_callback_eip = syscall32->address;
+    e->syscall32_callback_cs = syscall32->cs;
+    e->syscall32_disables_events = syscall32->masks_events;
+    e->sysenter_callback_eip = sysenter->address;
+    e->sysenter_callback_cs = sysenter->cs;
+    e->sysenter_disables_events = sysenter->masks_events;
     vcpu_unpause(v);
     return 0;
 }
@@ -56,12 +59,10 @@ long domctl_set_ext_vcpucontext(struct domain *d, struct xen_domctl *op, struct 
         !is_canonical(e->syscall32_callback_eip) || !is_canonical(e->sysenter_callback_eip))
         return -EINVAL;
     vcpu_pause(v);
-    v->arch.syscall32_callback = e->syscall32_callback_eip;
-    v->arch.syscall32_cs = e->syscall32_callback_cs | 3;
-    v->arch.syscall32_masks_events = e->syscall32_disables_events;
-    v->arch.sysenter_callback = e->sysenter_callback_eip;
-    v->arch.sysenter_cs = e->sysenter_callback_cs | 3;
-    v->arch.sysenter_masks_events = e->sysenter_disables_events;
+    v->arch.callback[CALLBACKTYPE_syscall32] = (struct pv_callback){
+        e->syscall32_callback_eip, e->syscall32_disables_events, e->syscall32_callback_cs | 3};
+    v->arch.callback[CALLBACKTYPE_sysenter] = (struct pv_callback){
+        e->sysenter_callback_eip, e->sysenter_disables_events, e->sysenter_callback_cs | 3};
     vcpu_unpause(v);
     return 0;
 }

@@ -3,9 +3,9 @@
  * The tables a vCPU runs on, the domain that a memory hypercall names, and how a domain's memory
  * begins and ends.
  *
- * Interface: pv_set_guest_table, pv_set_guest_table_user, pv_drop_tables (asm/pv.h); the rest in
- * asm/pv_mm.h. Invariant: v->arch.guest_table and guest_table_user, where set, are L4 tables of v's
- * domain with a type reference each.
+ * Interface: arch_domain_* (hv/vcpu.h), pv_set_guest_table, pv_set_guest_table_user, pv_drop_tables
+ * (asm/pv.h); the rest in asm/pv_mm.h. Invariant: v->arch.guest_table and guest_table_user, where
+ * set, are L4 tables of v's domain with a type reference each.
  */
 #include <asm/pv_mm.h>
 
@@ -102,7 +102,7 @@ int vcpumask_to_cpus(uint64_t bitmap, cpumask_t *out)
 
 /* --- birth and death --- */
 
-int pv_domain_init(struct domain *d)
+int arch_domain_create(struct domain *d)
 {
     spin_lock_init(&d->arch.mmu_lock);
     d->arch.iomem_all = d->is_dom0;
@@ -110,7 +110,7 @@ int pv_domain_init(struct domain *d)
 }
 
 /* Called again and again until it returns 0; no vCPU of d runs any more. */
-long pv_relinquish_memory(struct domain *d)
+long arch_domain_relinquish(struct domain *d)
 {
     frames_reap();
     if (table_debts_pay())
@@ -129,9 +129,8 @@ long pv_relinquish_memory(struct domain *d)
     return domain_relinquish_frames(d);
 }
 
-void pv_domain_destroy(struct domain *d)
+void arch_domain_destroy(struct domain *d)
 {
     hv_free(d->arch.e820);
-    d->arch.e820 = NULL;
-    d->arch.nr_e820 = 0;
+    hv_free(d->cpuid_leaves);
 }

@@ -45,7 +45,7 @@ static void general_protection(struct vcpu *v, struct cpu_user_regs *regs)
     } else if (ec == 0 && pv_emulate_privileged(regs)) {
         return;
     }
-    pv_inject_gp(v, ec);
+    pv_inject(v, TRAP_GP, ec);
 }
 
 /* A vector whose gate is open to everybody (0x80): rip is after the instruction already. */
@@ -56,7 +56,7 @@ static void open_gate(struct vcpu *v, struct cpu_user_regs *regs, unsigned vecto
         return;
     }
     regs->rip -= 2;
-    pv_inject_gp(v, vector << 3 | ERROR_IDT);
+    pv_inject(v, TRAP_GP, vector << 3 | ERROR_IDT);
 }
 
 /* DR6 as the guest reads it: status bits stay until it clears them; the reserved ones are as the
@@ -65,7 +65,7 @@ static void debug_exception(struct vcpu *v, uint64_t dr6)
 {
     v->arch.dr[6] |= dr6 & ~DR6_DEFAULT;
     v->arch.dr[6] &= dr6 | ~DR6_DEFAULT;
-    pv_inject(v, VECTOR_DB, 0);
+    pv_inject(v, TRAP_DB, 0);
 }
 
 bool pv_forced_emulation(const struct cpu_user_regs *regs)
@@ -88,14 +88,14 @@ void pv_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2_or_
     struct vcpu *v = current;
 
     switch (vector) {
-    case VECTOR_GP:
+    case TRAP_GP:
         general_protection(v, regs);
         return;
-    case VECTOR_PF:
+    case TRAP_PF:
         if (!pv_emulate_far_return(regs))
             pv_inject_page_fault(v, cr2_or_dr6, regs->error_code);
         return;
-    case VECTOR_DB:
+    case TRAP_DB:
         debug_exception(v, cr2_or_dr6);
         return;
     default:

@@ -27,7 +27,7 @@ static bool cr_read(struct vcpu *v, unsigned cr, uint64_t *out)
 {
     switch (cr) {
     case 0:
-        *out = (read_cr(0) & ~(uint64_t)CR0_TS) | (v->arch.ctrlreg_cr0_ts ? CR0_TS : 0);
+        *out = pv_guest_cr0(v);
         return true;
     case 2:
         *out = v->info_here->arch.cr2;

@@ -3,8 +3,9 @@
 #ifndef PV_CORE_H
 #define PV_CORE_H
 
-#include <hv/types.h>
 #include <hv/vcpu.h>
+#include <asm/pv.h>
+#include <asm/traps.h>
 
 #define X86_EFLAGS_TF   (1UL << 8)
 #define X86_EFLAGS_IF   (1UL << 9)
@@ -14,14 +15,6 @@
 #define X86_EFLAGS_RF   (1UL << 16)
 #define X86_EFLAGS_VM   (1UL << 17)
 #define X86_EFLAGS_AC   (1UL << 18)
-
-#define X86_CR0_TS 8UL
-
-#define VECTOR_DB  1
-#define VECTOR_NMI 2
-#define VECTOR_UD  6
-#define VECTOR_GP  13
-#define VECTOR_PF  14
 
 static inline bool is_canonical(uint64_t a)
 {
@@ -37,11 +30,7 @@ static inline uint64_t iopl_flags(const struct vcpu *v)
     return (uint64_t)v->arch.iopl << 12;
 }
 
-/* callback.c: push a frame (what: TBF_*) and go on in the handler, now. False: the domain was
- * crashed. Own vCPU, interrupts off. */
-bool bounce_now(struct vcpu *v, struct cpu_user_regs *regs, uint64_t handler, unsigned what,
-                uint32_t error_code);
-/* callback.c: kernel_sp or syscall_callback of v changed. */
+/* callback.c: kernel_sp or the syscall callback of v changed. */
 void pv_bounce_refresh(struct vcpu *v);
 /* `int n` by the guest: b goes to its handler without error code. */
 void pv_inject_soft(struct vcpu *v, unsigned vector);
@@ -66,9 +55,6 @@ bool pv_emulate_far_return(struct cpu_user_regs *regs);
 
 /* context.c: the CR4 that a guest sees when it asks for `wanted`. */
 uint64_t pv_guest_cr4(uint64_t wanted);
-
-/* pv/guest_tables.c */
-int pv_domain_init(struct domain *d);
-long pv_relinquish_memory(struct domain *d);
+uint64_t pv_guest_cr0(const struct vcpu *v);
 
 #endif

@@ -6,6 +6,7 @@
 #include <hv/types.h>
 #include <hv/lock.h>
 #include <hv/cpumask.h>
+#include <xen/callback.h>
 
 struct e820_entry; /* hv/boot_info.h */
 
@@ -28,17 +29,23 @@ struct trap_bounce {
 #define TBF_INTERRUPT  2         /* mask events (evtchn_upcall_mask) on delivery */
 #define TBF_FAILSAFE   4         /* the failsafe callback: segment selectors are pushed */
 
+/* Where a guest wants something that is no exception; address 0: nowhere. */
+struct pv_callback {
+    uint64_t address;
+    bool masks_events;
+    uint16_t cs;                 /* tools give it, and get it back */
+};
+
 #define FIRST_RESERVED_GDT_PAGE 14
 
 struct arch_vcpu {
     /* syscall.S reads these (entry_offsets.c) */
     bool user_mode;              /* runs on guest_table_user (guest user), else guest kernel */
     bool nmi_blocked;            /* an NMI frame was delivered; until the next iret hypercall */
-    bool syscall_masks_events;
     mfn_t guest_table;           /* kernel L4, type reference held; INVALID_MFN: none. CR3 is made of it */
     mfn_t guest_table_user;      /* user L4 */
     uint64_t bounce_sp;          /* where a system call's frame begins; 0: not the straight way (pv_bounce_refresh) */
-    uint64_t syscall_callback;
+    struct pv_callback callback[CALLBACKTYPE_syscall32 + 1]; /* by CALLBACKTYPE_*; the NMI has a trap */
 
     struct cpu_user_regs regs;   /* while it does not run */
     struct {                     /* mmu_lock: the last walk, true while these are what they were (pt_update.c) */
@@ -51,10 +58,7 @@ struct arch_vcpu {
     /* callbacks and traps (callback.c) */
     struct trap_info *traps;     /* [256], heap page */
     struct trap_bounce bounce;
-    uint64_t event_callback, failsafe_callback, syscall32_callback, sysenter_callback;
-    bool failsafe_masks_events, sysenter_masks_events, syscall32_masks_events;
     uint64_t kernel_ss, kernel_sp;   /* stack_switch */
-    uint16_t syscall32_cs, sysenter_cs;
 
     /* virtual control state (priv_op_*.c) */
     uint64_t cr2;                /* in vcpu_info->arch.cr2 for the guest */

@@ -17,8 +17,8 @@
 /* --- entry.S and traps.c (machine) call these ------------------------------------------------------------------------- */
 /* SYSCALL from guest kernel mode: regs->rax is the number, rdi rsi rdx r10 r8 r9 the arguments; result to rax. pv/hypercall.c */
 void pv_hypercall(struct cpu_user_regs *regs);
-/* SYSCALL from guest user mode: switch to kernel mode and bounce to syscall_callback. pv/callback.c */
-void pv_syscall_bounce(struct cpu_user_regs *regs, bool compat32);
+/* SYSCALL or SYSENTER that is no hypercall: on in the guest's callback of this CALLBACKTYPE_*, in kernel mode. pv/callback.c */
+void pv_syscall_bounce(struct cpu_user_regs *regs, unsigned type);
 /* `int n` or CPU exception raised by guest code; decides on emulation (#GP: priv_op; #PF: ro_fault), else injects. pv/guest_trap.c */
 void pv_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2_or_dr6);
 /* #PF in guest context: true if it was handled (emulated page-table write, spurious, LDT mapping). pv/ro_fault.c (mm) */
@@ -30,7 +30,6 @@ bool pv_handle_hv_page_fault(uint64_t cr2, uint32_t error_code);
 /* Arrange for an exception to be delivered when the vCPU next returns to its guest. Own vCPU. */
 void pv_inject(struct vcpu *v, unsigned vector, uint32_t error_code);
 void pv_inject_page_fault(struct vcpu *v, uint64_t addr, uint32_t error_code);
-void pv_inject_gp(struct vcpu *v, uint32_t error_code);
 /* An exception of the guest's to its handler, at once. Own vCPU, interrupts off. */
 void pv_raise(struct vcpu *v, struct cpu_user_regs *regs, unsigned vector, bool with_error_code, uint32_t error_code);
 static inline bool trap_has_error_code(unsigned vector)
@@ -134,10 +133,6 @@ void pv_drop_tables(struct vcpu *v);
 int pv_pin_table(struct domain *d, mfn_t m, enum frame_type t);
 int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries);
 void pv_destroy_gdt(struct vcpu *v);
-/* For arch_domain_create, arch_domain_relinquish (again and again until 0: -HC_RESTART), arch_domain_destroy. */
-int pv_domain_init(struct domain *d);
-long pv_relinquish_memory(struct domain *d);
-void pv_domain_destroy(struct domain *d);
 /*
  * Build dom0 from the boot modules (there is one at least): memory, tables, start_info, vCPU 0's registers. Prints what it does.
  * What is wrong, and *how to mend it, for people; NULL: done. pv/dom0_*.c
