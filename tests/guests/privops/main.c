@@ -69,7 +69,16 @@ static void test_control_registers(void)
     __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
     CHECK_EQ(cr0 & 0x80000001, 0x80000001); /* PG, PE */
     __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-    CHECK_EQ(cr4 & 0x20, 0x20); /* PAE */
+    CHECK_EQ(cr4 & 0x20, 0x20);   /* PAE */
+    CHECK_EQ(cr4 & 0x300800, 0);  /* the hypervisor's own: UMIP, SMEP, SMAP */
+    CHECK_EQ(cr4 & 0x700, 0x600); /* OSFXSR, OSXMMEXCPT; no PCE */
+    /* DE is the guest's to change; the rest stays, and is there for whoever saves the vCPU. */
+    __asm__ volatile("mov %0, %%cr4" : : "r"(0x300808ul));
+    __asm__ volatile("mov %%cr4, %0" : "=r"(cr2));
+    CHECK_EQ(cr2 & ~(1ul << 16 | 1ul << 18), (cr4 | 8) & ~(1ul << 16 | 1ul << 18));
+    __asm__ volatile("mov %0, %%cr4" : : "r"(cr4));
+    __asm__ volatile("mov %%cr4, %0" : "=r"(cr2));
+    CHECK_EQ(cr2, cr4);
     CATCH(load64((void *)0x7770));
     __asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
     CHECK_EQ(cr2, 0x7770);

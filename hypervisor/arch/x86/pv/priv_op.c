@@ -20,9 +20,6 @@ static const uint8_t emulate_prefix[5] = {0x0f, 0x0b, 'x', 'e', 'n'};
  * ------------------------------------------------------------------------------------------------
  */
 
-/* What a guest may keep in CR4; the hypervisor's own CR4 does not follow it. */
-#define CR4_GUEST_OWN (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE | CR4_OSFXSR | CR4_OSXMMEXCPT)
-
 static bool cr_read(struct vcpu *v, unsigned cr, uint64_t *out)
 {
     switch (cr) {
@@ -36,7 +33,7 @@ static bool cr_read(struct vcpu *v, unsigned cr, uint64_t *out)
         *out = mfn_to_maddr(v->arch.guest_table);
         return true;
     case 4:
-        *out = (read_cr(4) & ~(uint64_t)CR4_GUEST_OWN) | v->arch.cr4_guest;
+        *out = v->arch.cr4_guest;
         return true;
     default:
         return false;
@@ -62,7 +59,7 @@ static bool cr_write(struct vcpu *v, unsigned cr, uint64_t value, bool *again)
         return !rc || *again;
     case 4: /* bits that are not the guest's are ignored, as by Xen: kernels write back what they
                read */
-        v->arch.cr4_guest = value & CR4_GUEST_OWN;
+        v->arch.cr4_guest = pv_guest_cr4(value);
         return true;
     default:
         return false;
