@@ -146,10 +146,16 @@ long child_build(struct child *c, void (*fn)(void))
 
 long child_build_smp(struct child *c, void (*fn)(void), unsigned int vcpus)
 {
+    return child_build_large(c, fn, vcpus, 4);
+}
+
+long child_build_large(struct child *c, void (*fn)(void), unsigned int vcpus,
+                       unsigned int maptrack_frames)
+{
     struct xen_domctl op = {.u.createdomain = {.max_vcpus = vcpus,
                                                .max_evtchn_port = -1,
                                                .max_grant_frames = 4,
-                                               .max_maptrack_frames = 4,
+                                               .max_maptrack_frames = maptrack_frames,
                                                .grant_opts = XEN_DOMCTL_GRANT_version(1)}};
     struct xen_memory_reservation res = {.extent_order = 0};
     long rc;

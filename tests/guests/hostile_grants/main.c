@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hostile_grants: THREATS 17–19, 21 and 22, grants of an unprivileged child.
+ * hostile_grants: THREATS 17–22, grants of an unprivileged child.
  *
  * How this guest would break the hypervisor: by making it hold pages for ever (it dies with
  * mappings, with handles, with the hypervisor's own shared pages granted to itself or registered as
- * its vcpu_info: 21), by unmapping in parts or otherwise than it mapped (18), by references,
- * domains and entries that there are not (19), and by an entry that changes while it is looked at
- * (17, 22).
+ * its vcpu_info: 21), by dying with so many handles that the hypervisor is long busy with it (21),
+ * by all of its vCPUs mapping, copying and unmapping one reference, and one handle, at once (20),
+ * by unmapping in parts or otherwise than it mapped (18), by references, domains and entries that
+ * there are not (19), and by an entry that changes while it is looked at (17, 22).
  */
 #include <rt/attack.h>
 #include <rt/test.h>
@@ -257,6 +258,200 @@ static void map_flipping_entry(void)
     CHECK(mapped > 0);
 }
 
+/* --- 20: all vCPUs on one reference, and on one handle --- */
+
+#define ALONE    400 /* times that each vCPU maps, copies and unmaps */
+#define TOGETHER 200 /* handles that all of them unmap */
+
+static struct {
+    volatile uint32_t bad, arrived, wins, round;
+    volatile uint32_t handle;
+} one;
+
+static void on_one_reference(unsigned int v)
+{
+    for (unsigned int i = 0; i < ALONE; i++) {
+        struct gnttab_map_grant_ref map =
+            map_of(v, 8, GNTMAP_host_map | (i & 1 ? GNTMAP_readonly : 0));
+        struct gnttab_unmap_grant_ref unmap = {.host_addr = map.host_addr};
+        struct gnttab_copy copy = {
+            .source = {.domid = me, .u.ref = 8},
+            .dest = {.domid = DOMID_SELF, .u.gmfn = mfn_of(child_page(4 + v))},
+            .len = 64,
+            .flags = GNTCOPY_source_gref};
+
+        hv_grant_op(GNTTABOP_map_grant_ref, &map, 1);
+        hv_grant_op(GNTTABOP_copy, &copy, 1);
+        unmap.handle = map.handle;
+        hv_grant_op(GNTTABOP_unmap_grant_ref, &unmap, 1);
+        if (map.status || copy.status || unmap.status)
+            __atomic_fetch_add(&one.bad, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+/* Each round all unmap the same handle: one of them does. */
+static void on_one_handle(unsigned int v, unsigned int n)
+{
+    for (uint32_t r = 1; r <= TOGETHER; r++) {
+        struct gnttab_unmap_grant_ref unmap = {.host_addr = (uint64_t)child_page(0)};
+
+        if (v == 0) {
+            struct gnttab_map_grant_ref map = map_of(0, 8, GNTMAP_host_map);
+
+            CHECK_RC(hv_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
+            CHECK_EQ(map.status, GNTST_okay);
+            one.handle = map.handle;
+            one.wins = one.arrived = 0;
+            __atomic_store_n(&one.round, r, __ATOMIC_RELEASE);
+        }
+        while (__atomic_load_n(&one.round, __ATOMIC_ACQUIRE) != r)
+            sched_yield();
+        unmap.handle = one.handle;
+        hv_grant_op(GNTTABOP_unmap_grant_ref, &unmap, 1);
+        if (unmap.status == GNTST_okay)
+            __atomic_fetch_add(&one.wins, 1, __ATOMIC_SEQ_CST);
+        __atomic_fetch_add(&one.arrived, 1, __ATOMIC_SEQ_CST);
+        if (v)
+            continue;
+        while (one.arrived != n)
+            sched_yield();
+        CHECK_EQ(one.wins, 1);
+        CHECK_EQ(grant_table[8].flags, GTF_permit_access);
+    }
+}
+
+static void other_racer(void)
+{
+    on_one_reference(vcpu_id());
+    on_one_handle(vcpu_id(), 0);
+}
+
+static void all_on_one(void)
+{
+    unsigned int n = vcpu_max();
+    void *page = child_page(8);
+
+    CHECK_RC(gnttab_init(), 0);
+    grant_set(8, me, mfn_of(page), GTF_permit_access);
+    for (unsigned int v = 0; v < n; v++)
+        empty(v);
+    for (unsigned int v = 1; v < n; v++)
+        CHECK_RC(vcpu_start(v, other_racer), 0);
+    on_one_reference(0);
+    on_one_handle(0, n);
+    CHECK_EQ(one.bad, 0);
+    /* Nothing refers to it any more. */
+    memset(page, 0, PAGE_SIZE);
+    CHECK_RC(table_make(page, 1), 0);
+    CHECK_RC(table_release(page), 0);
+}
+
+/* --- 21: 64 Ki handles --- */
+
+#define HANDLES       65536
+#define HANDLE_FRAMES (HANDLES / 256)
+#define MAPS_OF_ONE   240 /* of a reference: below what its pins can count */
+#define FIRST_REF     8
+#define LAST_REF      (FIRST_REF + (HANDLES - 1) / MAPS_OF_ONE)
+
+static volatile uint32_t handles;
+
+/* Of dom0's page, without an entry for each: the device's part is a handle too. */
+static void take_handles(void)
+{
+    static struct gnttab_map_grant_ref map[16];
+
+    while (handles < HANDLES) {
+        for (unsigned int i = 0; i < ARRAY_SIZE(map); i++)
+            map[i] = (struct gnttab_map_grant_ref){.flags = GNTMAP_device_map |
+                                                            (i & 1 ? GNTMAP_readonly : 0),
+                                                   .ref = FIRST_REF + (handles + i) / MAPS_OF_ONE};
+        if (!CHECK_RC(hv_grant_op(GNTTABOP_map_grant_ref, map, ARRAY_SIZE(map)), 0))
+            return;
+        for (unsigned int i = 0; i < ARRAY_SIZE(map); i++)
+            if (!CHECK_EQ(map[i].status, GNTST_okay))
+                return;
+        handles += ARRAY_SIZE(map);
+    }
+    /* One more there is not. */
+    CHECK_RC(hv_grant_op(GNTTABOP_map_grant_ref, map, 1), 0);
+    CHECK(map[0].status < 0);
+}
+
+/* dom0's second vCPU asks what waits for the lock of the call that destroys: while some of the
+ * handles are gone and others are not, answers come only if that call lets go of it. */
+static volatile uint32_t meanwhile, stop;
+
+static bool half_gone(void)
+{
+    return READ_ONCE(grant_table[FIRST_REF].flags) == GTF_permit_access &&
+           READ_ONCE(grant_table[LAST_REF].flags) & GTF_reading;
+}
+
+static void ask(void)
+{
+    while (!stop) {
+        struct xen_domctl d = {0};
+        bool was = half_gone();
+
+        CHECK_RC(domctl(&d, XEN_DOMCTL_getvcpuinfo, neighbour_id()), 0);
+        meanwhile += was && half_gone();
+    }
+    stop = 2;
+}
+
+static void mapper_dies(void)
+{
+    void *page = page_alloc();
+    volatile uint32_t *view;
+    static struct child c;
+
+    REQUIRE(CHECK_RC(child_build_large(&c, take_handles, 1, HANDLE_FRAMES), 0) &&
+            CHECK_RC(child_set_context(&c), 0));
+    for (grant_ref_t ref = FIRST_REF; ref <= LAST_REF; ref++)
+        grant_set(ref, c.id, mfn_of(page), GTF_permit_access);
+    CHECK_RC(child_run(&c), 0);
+    CHECK_EQ(child_wait_ns(&c, 20000000000), SHUTDOWN_poweroff);
+    child_absorb_console(&c);
+    view = child_view(&c, (void *)&handles);
+    CHECK_EQ(*view, HANDLES);
+    child_unview((void *)view);
+    CHECK_EQ(grant_table[FIRST_REF].flags, GTF_permit_access | GTF_reading | GTF_writing);
+    CHECK_RC(child_destroy(&c), 0);
+    for (grant_ref_t ref = FIRST_REF; ref <= LAST_REF; ref++) {
+        CHECK_EQ(grant_table[ref].flags, GTF_permit_access);
+        grant_clear(ref);
+    }
+    CHECK_RC(page_set_readonly(page), 0);
+    CHECK_RC(mmuext(MMUEXT_PIN_L1_TABLE, mfn_of(page)), 0);
+    CHECK_RC(mmuext(MMUEXT_UNPIN_TABLE, mfn_of(page)), 0);
+    CHECK_RC(page_set_writable(page), 0);
+    page_free(page);
+}
+
+static void test_many_handles(void)
+{
+    struct vcpu_set_periodic_timer often = {.period_ns = 1000000}; /* and so the call looks up */
+    struct baseline before;
+
+    REQUIRE(CHECK_RC(gnttab_init(), 0));
+    baseline_take(&before); /* starts the neighbour */
+    REQUIRE(CHECK_RC(vcpu_start(1, ask), 0));
+    CHECK_RC(hv_vcpu_op(VCPUOP_set_periodic_timer, 0, &often), 0);
+    mapper_dies(); /* the first time dom0 gets pages for its table that it keeps */
+    baseline_take(&before);
+    mapper_dies();
+    /* Again where the emulator gave the asking CPU no time. */
+    for (unsigned int tries = 0; tries < 10 && !meanwhile; tries++)
+        mapper_dies();
+    CHECK(meanwhile > 0);
+    CHECK_RC(hv_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL), 0);
+    for (stop = 1; stop != 2;)
+        cpu_relax();
+    neighbour_check();
+    baseline_check(&before);
+}
+
 static void test_shared_pages(void)
 {
     static const struct attack attacks[] = {
@@ -293,4 +488,15 @@ static void test_flipping(void)
     attack_all(attacks, ARRAY_SIZE(attacks), 2);
 }
 
-GUEST("hostile_grants", TEST(shared_pages), TEST(handles), TEST(flipping));
+static void test_racing(void)
+{
+    static const struct attack attacks[] = {
+        {"all vCPUs on one reference", all_on_one, .prepare = say_who},
+    };
+
+    for (unsigned int vcpus = 2; vcpus <= MAX_VCPUS; vcpus++)
+        attack_all(attacks, ARRAY_SIZE(attacks), vcpus);
+}
+
+GUEST("hostile_grants", TEST(shared_pages), TEST(handles), TEST(flipping), TEST(racing),
+      TEST(many_handles));

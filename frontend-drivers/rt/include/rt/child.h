@@ -39,6 +39,9 @@ long child_create(struct child *c, void (*main)(void));
 long child_build(struct child *c, void (*main)(void));
 /** child_build() with room for this many vCPUs. */
 long child_build_smp(struct child *c, void (*main)(void), unsigned int vcpus);
+/** child_build_smp() with room for 256 handles of others' grants in each of these frames. */
+long child_build_large(struct child *c, void (*main)(void), unsigned int vcpus,
+                       unsigned int maptrack_frames);
 /** Gives c->context to the hypervisor again (after a test changed it); its errno. */
 long child_set_context(struct child *c);
 long child_run(struct child *c);
