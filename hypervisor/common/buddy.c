@@ -69,6 +69,17 @@ void buddy_free(struct buddy *b, uint64_t first, unsigned order, uint64_t stamp)
     link_block(b, first, order, stamp);
 }
 
+void buddy_flush(uint64_t stamp)
+{
+    cpumask_t cpus = cpus_online;
+
+    if (!stamp)
+        return;
+    tlb_filter(&cpus, stamp);
+    if (!cpumask_empty(&cpus))
+        tlb_flush_mask(&cpus);
+}
+
 uint64_t buddy_alloc(struct buddy *b, unsigned order, uint64_t *stamp)
 {
     unsigned o = order;

@@ -82,14 +82,7 @@ void *heap_alloc_pages(unsigned order)
         if (!grow(MAX(order, CHUNK_ORDER)) && !grow(order))
             return NULL;
     }
-    /* Pages that were shared with a guest may be in its TLB still. */
-    if (stamp) {
-        cpumask_t cpus = cpus_online;
-
-        tlb_filter(&cpus, stamp);
-        if (!cpumask_empty(&cpus))
-            tlb_flush_mask(&cpus);
-    }
+    buddy_flush(stamp); /* pages that were shared with a guest may be in its TLB still */
     for (uint64_t i = 0; i < 1UL << order; i++)
         FRAME_TABLE[n + i].type = 0;
     return memset(heap_mfn_to_virt(mfn(n)), 0, PAGE_SIZE << order);

@@ -2,7 +2,7 @@
 /*
  * The frame allocator: who owns which RAM.
  *
- * Interface: alloc_frames, free_frames, frame_release, frame_steal/assign, and the counts
+ * Interface: alloc_frames, free_frames, frame_release, frame_take, frames_give, and the counts
  * (hv/frame.h). Invariants: nr_free is exactly the frames in the two zones. d->tot_pages is exactly
  * the frames on d's list. Frames are scrubbed when they are freed; RAM that nobody has used since
  * boot is FF_DIRTY and scrubbed when a domain first gets it. A frame that a guest's TLB may still
@@ -84,36 +84,12 @@ static void scrub(uint64_t n)
     unmap_frame(p);
 }
 
-/* --- a domain's list of frames: circular, through next and prev; d->page_lock --- */
-
-static void list_add_frame(struct domain *d, uint64_t n)
-{
-    struct frame *f = &FRAME_TABLE[n];
-
-    if (!d->page_head) {
-        f->next = f->prev = d->page_head = n;
-        return;
-    }
-    f->next = d->page_head;
-    f->prev = FRAME_TABLE[d->page_head].prev;
-    FRAME_TABLE[f->prev].next = n;
-    FRAME_TABLE[f->next].prev = n;
-    d->page_head = n;
-}
-
+/* Off d's list, or the one of those that domain_relinquish_frames has seen. */
 static void list_del_frame(struct domain *d, uint64_t n)
 {
-    struct frame *f = &FRAME_TABLE[n];
-
-    if (f->next == n) {
-        d->page_head = 0;
-    } else {
-        FRAME_TABLE[f->prev].next = f->next;
-        FRAME_TABLE[f->next].prev = f->prev;
-        if (d->page_head == n)
-            d->page_head = f->next;
-    }
-    f->next = f->prev = 0;
+    spin_lock(&d->page_lock);
+    frame_list_remove(FRAME_TABLE[n].flags & FF_VISITED ? &d->pages_seen : &d->pages, n);
+    spin_unlock(&d->page_lock);
 }
 
 /* Put 2^order frames, taken and scrubbed, on d's list; their tot_pages are counted already. False:
@@ -131,7 +107,7 @@ static bool give_to_domain(struct domain *d, uint64_t first, unsigned order)
         WRITE_ONCE(f->owner, d->id);
         f->flags = FF_RAM;
         f->aux = 0;
-        list_add_frame(d, n);
+        frame_list_push(&d->pages, n);
         __atomic_store_n(&f->ref, REF_ALLOCATED | 1, __ATOMIC_RELEASE);
     }
     spin_unlock(&d->page_lock);
@@ -231,13 +207,7 @@ static uint64_t zone_take(struct domain *d, unsigned order, unsigned flags)
     spin_unlock(&alloc_lock);
     if (!first)
         return 0;
-    if (stamp) {
-        cpumask_t cpus = cpus_online;
-
-        tlb_filter(&cpus, stamp);
-        if (!cpumask_empty(&cpus))
-            tlb_flush_mask(&cpus);
-    }
+    buddy_flush(stamp);
     for (uint64_t n = first; n < first + (1UL << order); n++) {
         if ((FRAME_TABLE[n].flags & FF_DIRTY) && !(flags & ALLOC_NO_SCRUB))
             scrub(n);
@@ -316,9 +286,7 @@ void frame_free_last(struct frame *f)
                    TYPE_BUSY)) /* every type reference holds a reference: our own mistake */
         panic("frame %#lx of d%u freed with type word %#lx", m.m, f->owner, f->type);
     d = frame_owner(f);
-    spin_lock(&d->page_lock);
     list_del_frame(d, m.m);
-    spin_unlock(&d->page_lock);
     m2p_set(m, ~0UL);
     scrub(m.m);
     zone_put(m.m, 0, tlb_clock());
@@ -352,9 +320,7 @@ int frame_take(mfn_t m, struct domain *d)
         return -EINVAL;
     if (!__atomic_compare_exchange_n(&f->ref, &want, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return -EBUSY;
-    spin_lock(&d->page_lock);
     list_del_frame(d, m.m);
-    spin_unlock(&d->page_lock);
     WRITE_ONCE(f->owner, DOMID_INVALID);
     return 0;
 }
@@ -375,15 +341,6 @@ int frame_adopt(mfn_t m, struct domain *d)
     return -EINVAL;
 }
 
-int frame_steal(mfn_t m, struct domain *d)
-{
-    int rc = frame_take(m, d);
-
-    if (!rc)
-        count_pages(d, -1);
-    return rc;
-}
-
 void frames_uncount(struct domain *d, uint64_t n)
 {
     count_pages(d, -(int64_t)n);
@@ -400,27 +357,24 @@ void frame_free_stolen(mfn_t m)
 
 #define RELINQUISH_BATCH 32
 
-/* One frame of the list that this walk has not seen, with a reference; it moves behind the others.
- * False: all seen. */
+/* One frame that this walk has not seen, with a reference; it moves to those that were seen. False:
+ * all were. */
 static bool next_unvisited(struct domain *d, mfn_t *out)
 {
-    bool found = false;
+    uint32_t n;
 
     spin_lock(&d->page_lock);
-    if (d->page_head && !(FRAME_TABLE[d->page_head].flags & FF_VISITED)) {
-        struct frame *f = &FRAME_TABLE[d->page_head];
-
-        *out = mfn(d->page_head);
-        /* A count of 0 means that another CPU is freeing it and waits for our lock: then it goes by
-         * itself. */
-        found = true;
-        f->flags |= FF_VISITED;
-        d->page_head = f->next;
+    n = d->pages;
+    if (n) {
+        frame_list_remove(&d->pages, n);
+        frame_list_push(&d->pages_seen, n);
+        FRAME_TABLE[n].flags |= FF_VISITED;
     }
     spin_unlock(&d->page_lock);
-    if (found && !frame_get(*out, d))
-        *out = INVALID_MFN;
-    return found;
+    /* A count of 0 means that another CPU is freeing it and waits for our lock: then it goes by
+     * itself. */
+    *out = n && frame_get(mfn(n), d) ? mfn(n) : INVALID_MFN;
+    return n;
 }
 
 long domain_relinquish_frames(struct domain *d)
@@ -434,8 +388,9 @@ long domain_relinquish_frames(struct domain *d)
 
             if (rc) { /* come back to this one first */
                 spin_lock(&d->page_lock);
+                frame_list_remove(&d->pages_seen, m.m);
+                frame_list_push(&d->pages, m.m);
                 frame_of(m)->flags &= ~FF_VISITED;
-                d->page_head = m.m;
                 spin_unlock(&d->page_lock);
                 frame_put(m);
                 return rc;

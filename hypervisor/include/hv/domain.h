@@ -44,7 +44,7 @@ struct domain {
 
     /* d->page_lock */
     spinlock_t page_lock;
-    uint32_t page_head;              /* first frame number of its list, 0: none */
+    uint32_t pages, pages_seen;      /* its frames: lists (hv/frame_priv.h), the other of those that its end has looked at */
     uint64_t tot_pages, max_pages;
     bool reaped;                     /* it is dead and they are gone: the creation's reference, too */
     uint64_t claimed_pages;          /* set aside for it, not allocated yet; the frame allocator's lock */

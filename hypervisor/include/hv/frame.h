@@ -67,8 +67,6 @@ int frames_claim(struct domain *d, uint64_t pages);
 void free_frames(mfn_t f, unsigned order);   /* of the hypervisor's (d NULL) only */
 /* Give back the domain's own (allocation) reference; the frame goes when nobody else holds it. False: it was gone already. */
 bool frame_release(mfn_t f, struct domain *d);
-/* Give a frame to another owner without freeing it (memory exchange, domctl): 0 or -EBUSY when referenced elsewhere. */
-int frame_steal(mfn_t f, struct domain *d);
 /* Destroy: devalidate and release all of a dying domain's frames. -HC_RESTART when preempted. */
 long domain_relinquish_frames(struct domain *d);
 

@@ -66,6 +66,8 @@ struct buddy {
 void buddy_free(struct buddy *b, uint64_t first, unsigned order, uint64_t stamp);
 /* The first frame of a block, 0: none. *stamp is raised to the block's. */
 uint64_t buddy_alloc(struct buddy *b, unsigned order, uint64_t *stamp);
+/* Before its frames are used: flush the TLBs that may still know them. */
+void buddy_flush(uint64_t stamp);
 
 /* page_alloc.c, for frame_table.c and heap.c */
 void page_alloc_start(void);                       /* the free ranges come next */

@@ -137,7 +137,7 @@ static void exchange(void)
     EQ(call(do_memory_op, XENMEM_exchange, (uint64_t)&x, 0, 0), -EINVAL);
     EQ(x.nr_exchanged, 0);
     EQ(d->tot_pages, 4);
-    in[3] = d->page_head;
+    in[3] = d->pages;
     for (unsigned i = 0; i < 4; i++)
         if (i != 3 && in[i] == in[3])
             in[3] = frame_of(mfn(in[3]))->next;
