@@ -45,11 +45,6 @@ void domain_unpause(struct domain *d)
             vcpu_wake(v);
 }
 
-bool domain_is_paused(const struct domain *d)
-{
-    return d->controller_pauses > 0;
-}
-
 uint64_t domain_cpu_time(struct domain *d)
 {
     uint64_t ns = 0;

@@ -2,41 +2,40 @@
 /*
  * Ports come and go: alloc_unbound, bind_interdomain, bind_ipi, close.
  *
- * Interface: evtchn_alloc_unbound (hv/evtchn.h), port_close and the evtchn_bind_* of port.h. Locks
+ * Interface: evtchn_alloc_unbound, evtchn_bind_* and port_close (port.h). Locks
  * and the rule for changing what senders see: port.h. Where two domains meet, the code takes a
  * reference to the other one, both locks in order, and looks again at everything it saw before.
  */
 #include <hv/irq.h>
 #include "port.h"
 
-int evtchn_alloc_unbound(struct domain *d, domid_t remote)
+/* With d's lock: a new port as `as` says. */
+static long port_make(struct domain *d, struct port as, evtchn_port_t *out)
 {
-    int port;
+    int port = port_alloc(d);
 
-    evtchn_lock(d);
-    port = port_alloc(d);
-    if (port > 0)
-        port_bind(d, (unsigned)port,
-                  (struct port){.state = EVTCHNSTAT_unbound, .remote_domid = remote});
-    evtchn_unlock(d);
-    return port;
-}
-
-long evtchn_alloc_unbound_op(void *arg)
-{
-    struct evtchn_alloc_unbound *op = arg;
-    struct domain *d = domain_named(op->dom);
-    domid_t remote = op->remote_dom == DOMID_SELF ? current->domain->id : op->remote_dom;
-    int port;
-
-    if (!d)
-        return -ESRCH;
-    port = evtchn_may(d) ? evtchn_alloc_unbound(d, remote) : -EPERM;
-    domain_put(d);
     if (port < 0)
         return port;
-    op->port = (evtchn_port_t)port;
+    port_bind(d, (unsigned)port, as);
+    *out = (evtchn_port_t)port;
     return 0;
+}
+
+long evtchn_alloc_unbound(void *arg)
+{
+    struct evtchn_alloc_unbound *op = arg;
+    domid_t remote = op->remote_dom == DOMID_SELF ? current->domain->id : op->remote_dom;
+    struct domain *d;
+    long rc = domain_managed(op->dom, &d);
+
+    if (rc)
+        return rc;
+    evtchn_lock(d);
+    rc = port_make(d, (struct port){.state = EVTCHNSTAT_unbound, .remote_domid = remote},
+                   &op->port);
+    evtchn_unlock(d);
+    domain_put(d);
+    return rc;
 }
 
 static long bind_interdomain(struct domain *d, struct domain *remote,
@@ -67,14 +66,13 @@ long evtchn_bind_interdomain(void *arg)
 {
     struct evtchn_bind_interdomain *op = arg;
     struct domain *d = current->domain, *remote = domain_named(op->remote_dom);
-    struct evtchn_locked l;
     long rc;
 
     if (!remote)
         return -ESRCH;
-    l = evtchn_lock_both(d, remote);
+    evtchn_lock_both(d, remote);
     rc = bind_interdomain(d, remote, op);
-    evtchn_unlock_both(l);
+    evtchn_unlock_both(d, remote);
     domain_put(remote);
     return rc;
 }
@@ -83,19 +81,15 @@ long evtchn_bind_ipi(void *arg)
 {
     struct evtchn_bind_ipi *op = arg;
     struct domain *d = current->domain;
-    int port;
+    long rc;
 
     if (!domain_vcpu(d, op->vcpu))
         return -ENOENT;
     evtchn_lock(d);
-    port = port_alloc(d);
-    if (port > 0) {
-        port_bind(d, (unsigned)port,
-                  (struct port){.state = EVTCHNSTAT_ipi, .vcpu = (uint16_t)op->vcpu});
-        op->port = (evtchn_port_t)port;
-    }
+    rc = port_make(d, (struct port){.state = EVTCHNSTAT_ipi, .vcpu = (uint16_t)op->vcpu},
+                   &op->port);
     evtchn_unlock(d);
-    return port < 0 ? port : 0;
+    return rc;
 }
 
 /* --- close ----------------------------------------------------------------------------------- */
@@ -131,13 +125,15 @@ static void unbind_pair(struct domain *d, unsigned port, struct port *p)
 
 static int close_interdomain(struct domain *d, unsigned port, struct domain *remote)
 {
-    struct evtchn_locked l = evtchn_lock_both(d, remote);
-    struct port *p = port_find(d, port);
-    bool same = p && p->state == EVTCHNSTAT_interdomain && p->remote == remote;
+    struct port *p;
+    bool same;
 
+    evtchn_lock_both(d, remote);
+    p = port_find(d, port);
+    same = p && p->state == EVTCHNSTAT_interdomain && p->remote == remote;
     if (same)
         unbind_pair(d, port, p);
-    evtchn_unlock_both(l);
+    evtchn_unlock_both(d, remote);
     return same ? 0 : -EAGAIN;
 }
 

@@ -87,7 +87,7 @@ static long op_status(void *arg)
     p = port_find(d, op->port);
     if (!p)
         rc = -EINVAL;
-    else if (!evtchn_may(d))
+    else if (d != current->domain && !current->domain->is_dom0)
         rc = -EPERM;
     else
         tell(p, op);
@@ -142,12 +142,12 @@ static long op_unmask(void *arg)
 static long reset(const struct evtchn_reset *op, bool goes_on)
 {
     struct hypercall *hc = &current->hc;
-    struct domain *d = domain_named(op->dom);
-    long rc;
+    struct domain *d;
+    long rc = domain_managed(op->dom, &d);
 
-    if (!d)
-        return -ESRCH;
-    rc = evtchn_may(d) ? evtchn_reset(d, goes_on || hc->progress[0]) : -EPERM;
+    if (rc)
+        return rc;
+    rc = evtchn_reset(d, goes_on || hc->progress[0]);
     hc->progress[0] = rc == -HC_RESTART;
     domain_put(d);
     return rc;
@@ -198,7 +198,7 @@ static const struct {
     [EVTCHNOP_bind_pirq] = {evtchn_bind_pirq, sizeof(struct evtchn_bind_pirq), true},
     [EVTCHNOP_close] = {op_close, sizeof(struct evtchn_close), false},
     [EVTCHNOP_status] = {op_status, sizeof(struct evtchn_status), true},
-    [EVTCHNOP_alloc_unbound] = {evtchn_alloc_unbound_op, sizeof(struct evtchn_alloc_unbound), true},
+    [EVTCHNOP_alloc_unbound] = {evtchn_alloc_unbound, sizeof(struct evtchn_alloc_unbound), true},
     [EVTCHNOP_bind_ipi] = {evtchn_bind_ipi, sizeof(struct evtchn_bind_ipi), true},
     [EVTCHNOP_bind_vcpu] = {op_bind_vcpu, sizeof(struct evtchn_bind_vcpu), false},
     [EVTCHNOP_unmask] = {op_unmask, sizeof(struct evtchn_unmask), false},

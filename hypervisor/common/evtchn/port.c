@@ -9,31 +9,22 @@
  */
 #include <hv/frame.h>
 #include <hv/irq.h>
-#include <hv/string.h>
 #include "port.h"
 
-#define FEW_BUCKETS  (EVTCHN_2L_NR_CHANNELS / PORTS_PER_BUCKET)
-#define MANY_BUCKETS (EVTCHN_FIFO_NR_CHANNELS / PORTS_PER_BUCKET)
+#define FEW_BUCKETS (EVTCHN_2L_NR_CHANNELS / PORTS_PER_BUCKET)
 
-struct evtchn_locked evtchn_lock_both(struct domain *a, struct domain *b)
+void evtchn_lock_both(struct domain *a, struct domain *b)
 {
-    struct evtchn_locked l = {a->evtchn, a == b ? NULL : b->evtchn};
-
-    if (l.second && b->id < a->id) {
-        l.first = b->evtchn;
-        l.second = a->evtchn;
-    }
-    spin_lock(&l.first->lock);
-    if (l.second)
-        spin_lock(&l.second->lock);
-    return l;
+    evtchn_lock(a->id < b->id ? a : b);
+    if (a != b)
+        evtchn_lock(a->id < b->id ? b : a);
 }
 
-void evtchn_unlock_both(struct evtchn_locked l)
+void evtchn_unlock_both(struct domain *a, struct domain *b)
 {
-    if (l.second)
-        spin_unlock(&l.second->lock);
-    spin_unlock(&l.first->lock);
+    evtchn_unlock(a);
+    if (a != b)
+        evtchn_unlock(b);
 }
 
 void events_quiesce(void)
@@ -51,27 +42,14 @@ static unsigned limit_now(const struct evtchn_domain *ed)
     return ed->fifo || ed->limit < EVTCHN_2L_NR_CHANNELS ? ed->limit : EVTCHN_2L_NR_CHANNELS;
 }
 
-/* One bucket more; the array of buckets is made larger once, for domains with FIFO events. */
+/* One bucket more. */
 static int grow(struct evtchn_domain *ed)
 {
-    unsigned n = ed->nr_ports / PORTS_PER_BUCKET;
-    struct port *bucket;
+    struct port *bucket = hv_alloc(PORTS_PER_BUCKET * sizeof(*bucket));
 
-    if (n == ed->capacity) {
-        struct port **old = ed->buckets, **more = hv_alloc(MANY_BUCKETS * sizeof(*more));
-
-        if (!more)
-            return -ENOMEM;
-        memcpy(more, old, n * sizeof(*more));
-        __atomic_store_n(&ed->buckets, more, __ATOMIC_RELEASE);
-        ed->capacity = MANY_BUCKETS;
-        events_quiesce();
-        hv_free(old);
-    }
-    bucket = hv_alloc(PORTS_PER_BUCKET * sizeof(*bucket));
     if (!bucket)
         return -ENOMEM;
-    ed->buckets[n] = bucket;
+    ed->buckets[ed->nr_ports / PORTS_PER_BUCKET] = bucket;
     __atomic_store_n(&ed->nr_ports, ed->nr_ports + PORTS_PER_BUCKET, __ATOMIC_RELEASE);
     return 0;
 }
@@ -177,8 +155,8 @@ int evtchn_domain_init(struct domain *d, unsigned max_port)
         return -ENOMEM;
     spin_lock_init(&ed->lock);
     ed->limit = max_port >= EVTCHN_FIFO_NR_CHANNELS ? EVTCHN_FIFO_NR_CHANNELS : max_port + 1;
-    ed->capacity = FEW_BUCKETS;
-    ed->buckets = hv_alloc(FEW_BUCKETS * sizeof(*ed->buckets));
+    ed->buckets = hv_alloc(ROUND_UP(ed->limit, PORTS_PER_BUCKET) / PORTS_PER_BUCKET *
+                           sizeof(*ed->buckets));
     d->evtchn = ed;
     if (!ed->buckets || grow(ed)) {
         evtchn_domain_destroy(d);
@@ -238,7 +216,7 @@ long evtchn_reset(struct domain *d, bool goes_on)
     struct evtchn_domain *ed = d->evtchn;
     long rc;
 
-    if (d != current->domain && !domain_is_paused(d))
+    if (d != current->domain && !d->controller_pauses)
         return -EINVAL;
     evtchn_lock(d);
     rc = (ed->reset_next != 0) == goes_on ? 0 : -EBUSY;

@@ -64,22 +64,19 @@ struct evtchn_domain { /* d->evtchn */
     unsigned limit;             /* ports may be below it: max_evtchn_port + 1 */
     unsigned first_free;        /* no port below it is free */
     _Atomic unsigned nr_active; /* neither closed nor port 0 */
-    unsigned capacity;          /* of buckets[] */
     _Atomic unsigned pollers;   /* vCPUs in SCHEDOP_poll */
     unsigned reset_next;        /* EVTCHNOP_reset under way goes on here; 0: none */
     unsigned kill_next;         /* evtchn_domain_close_all goes on here */
-    struct port **buckets;
+    struct port **buckets; /* room for all that `limit` allows */
     struct fifo *fifo;   /* NULL: the 2-level ABI */
     uint32_t *pirq_port; /* [nr_pirqs()]; NULL until one is bound */
 };
 
 /* --- locks and sections ---------------------------------------------------------------------- */
 
-struct evtchn_locked { /* two domains' locks, or one twice */
-    struct evtchn_domain *first, *second;
-};
-struct evtchn_locked evtchn_lock_both(struct domain *a, struct domain *b);
-void evtchn_unlock_both(struct evtchn_locked l);
+/* Two domains' locks, or one. */
+void evtchn_lock_both(struct domain *a, struct domain *b);
+void evtchn_unlock_both(struct domain *a, struct domain *b);
 
 static inline void evtchn_lock(struct domain *d)
 {
@@ -165,16 +162,10 @@ void fifo_destroy(struct domain *d);
 
 /* Operations that are not in ops.c; op: the public structure of that name, copied in. */
 typedef long evtchn_op_fn(void *op);
-evtchn_op_fn evtchn_alloc_unbound_op, evtchn_bind_interdomain, evtchn_bind_ipi, evtchn_bind_virq,
+evtchn_op_fn evtchn_alloc_unbound, evtchn_bind_interdomain, evtchn_bind_ipi, evtchn_bind_virq,
     evtchn_bind_pirq, fifo_init_control, fifo_expand_array;
 
 bool virq_is_global(unsigned virq);
 void pirq_port_set(struct domain *d, unsigned pirq, unsigned port);
-
-/* May current's domain do this to d? */
-static inline bool evtchn_may(const struct domain *d)
-{
-    return d == current->domain || current->domain->is_dom0;
-}
 
 #endif

@@ -14,7 +14,7 @@ bool virq_is_global(unsigned virq)
     return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
 }
 
-static void raise(struct vcpu *v, unsigned virq)
+void send_guest_vcpu_virq(struct vcpu *v, unsigned virq)
 {
     struct domain *d = v->domain;
     struct cpu *c;
@@ -29,15 +29,10 @@ static void raise(struct vcpu *v, unsigned virq)
     events_leave(c);
 }
 
-void send_guest_vcpu_virq(struct vcpu *v, unsigned virq)
-{
-    raise(v, virq);
-}
-
 void send_guest_global_virq(struct domain *d, unsigned virq)
 {
     if (d && d->vcpu && d->vcpu[0])
-        raise(d->vcpu[0], virq);
+        send_guest_vcpu_virq(d->vcpu[0], virq);
 }
 
 void send_dom0_virq(unsigned virq)

@@ -99,7 +99,6 @@ void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 
 /* Nanoseconds that all its vCPUs ran. */
 uint64_t domain_cpu_time(struct domain *d);
-bool domain_is_paused(const struct domain *d);
 void watchdogs_init(struct domain *d);       /* common/sched/watchdog.c */
 void watchdogs_kill(struct domain *d);
 

@@ -28,8 +28,6 @@ bool vcpu_event_pending(struct vcpu *v);
 int evtchn_unmask(struct domain *d, unsigned port);
 /* The port that a PIRQ of d is bound to; 0: none. */
 unsigned evtchn_pirq_port(struct domain *d, unsigned pirq);
-/* EVTCHNOP_alloc_unbound in d for remote, by the hypervisor or a domctl. Port, or -errno. */
-int evtchn_alloc_unbound(struct domain *d, domid_t remote);
 /* The vCPU starts or stops polling: senders look at every port only for domains that have a poller. */
 void evtchn_polling(struct vcpu *v, bool on);
 /* SCHEDOP_poll, own domain: 1: the port is pending; 0; -EINVAL: no port in use. */

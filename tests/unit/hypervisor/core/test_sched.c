@@ -4,6 +4,7 @@
 #include <hv/evtchn.h>
 #include <hv/sched.h>
 #include <hv/softirq.h>
+#include <xen/event_channel.h>
 #include <xen/sched.h>
 #include "fake.h"
 #include "tests.h"
@@ -488,6 +489,7 @@ static void yield_lets_others_run(void)
 
 static void poll(void)
 {
+    struct evtchn_alloc_unbound unbound = {.dom = DOMID_SELF};
     struct domain *d;
     struct vcpu *v;
     evtchn_port_t port, bad = 4000000000U;
@@ -506,7 +508,8 @@ static void poll(void)
     p.ports.p = &port;
     port = 1;
     CU_ASSERT_EQUAL(call(do_sched_op, SCHEDOP_poll, PTR(&p), 0), -EINVAL); /* not in use yet */
-    CU_ASSERT_EQUAL(evtchn_alloc_unbound(d, 0), 1);
+    CU_ASSERT_EQUAL(call(do_event_channel_op, EVTCHNOP_alloc_unbound, PTR(&unbound), 0), 0);
+    CU_ASSERT_EQUAL(unbound.port, 1);
     d->shared_info->evtchn_pending[0] = 1 << 1;
     CU_ASSERT_EQUAL(call(do_sched_op, SCHEDOP_poll, PTR(&p), 0), 0);
     CU_ASSERT_FALSE(v->blocked);
