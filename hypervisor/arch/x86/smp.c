@@ -83,7 +83,6 @@ void smp_ap_main(void)
     if (id >= nr_cpus)
         machine_halt(); /* came too late: given up */
     current = c->idle;
-    c->online = true;
     a_cpumask_set(&cpus_online, id);
     enter_guest_loop();
 }
@@ -193,7 +192,6 @@ void smp_start(void)
 
 void smp_release(void)
 {
-    cpu_data[0]->online = true;
     a_cpumask_set(&cpus_online, 0);
     released = true;
     for (unsigned c = 0; c < nr_cpus; c++)

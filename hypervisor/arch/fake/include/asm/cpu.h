@@ -22,11 +22,9 @@ struct cpu {
     uint32_t apic_id, acpi_id;
     struct vcpu *idle;
     _Atomic uint32_t softirq_pending;
-    _Atomic bool online;
     uint32_t in_events;
     struct runqueue *rq;
     struct timer_queue *timers;
-    uint64_t idle_ns;
 };
 
 struct cpu_top {

@@ -23,13 +23,11 @@ struct cpu { /* one for each CPU, in the heap; cpu_data[id] */
     uint32_t apic_id, acpi_id;
     struct vcpu *idle;
     _Atomic uint32_t softirq_pending;
-    _Atomic bool online;
     uint32_t in_events;          /* sections entered (common/evtchn/port.h) */
     struct runqueue *rq;
     struct timer_queue *timers;
     struct map_slots *maps;
     void *gdt;                   /* hypervisor's GDT page of this CPU */
-    uint64_t idle_ns;
 };
 
 struct cpu_top {
