@@ -181,6 +181,15 @@ static void descriptors_load(const struct vcpu *prev, const struct vcpu *next)
 #define DR7_ENABLE     0xff
 #define WRITE_DR(n, v) __asm__ volatile("mov %0, %%dr" #n ::"r"((uint64_t)(v)))
 
+void debug_load(const struct vcpu *v)
+{
+    WRITE_DR(0, v->arch.dr[0]);
+    WRITE_DR(1, v->arch.dr[1]);
+    WRITE_DR(2, v->arch.dr[2]);
+    WRITE_DR(3, v->arch.dr[3]);
+    WRITE_DR(7, v->arch.dr[7]);
+}
+
 /* --- page tables
  * -------------------------------------------------------------------------------------------------------------
  */
@@ -248,13 +257,8 @@ static void load(struct vcpu *v)
     cr4_load(v);
     vcpu_info_show(v);
     segments_load(v);
-    if (v->arch.dr[7] & DR7_ENABLE) {
-        WRITE_DR(0, v->arch.dr[0]);
-        WRITE_DR(1, v->arch.dr[1]);
-        WRITE_DR(2, v->arch.dr[2]);
-        WRITE_DR(3, v->arch.dr[3]);
-        WRITE_DR(7, v->arch.dr[7]);
-    }
+    if (v->arch.dr[7] & DR7_ENABLE)
+        debug_load(v);
     fpu_restore(v);
     vcpu_time_update(v);
 }

@@ -10,7 +10,6 @@
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include <asm/pv.h>
-#include <hv/string.h>
 #include <hv/time.h>
 #include <xen/arch-x86/cpuid.h>
 
@@ -48,158 +47,135 @@
 
 #define XSTATE_AVX512 (7u << 5)
 
-/* A row: leaf, and which bits of EAX, EBX, ECX, EDX pass. Leaves without a row read as zero. */
-static const struct {
-    uint32_t leaf;
-    uint32_t keep[4];
-} policy[] = {
-    {0, {~0u, ~0u, ~0u, ~0u}},
-    {1, {~0u, 0x0000ff00, KEEP_1_ECX, KEEP_1_EDX}},
-    {2, {~0u, ~0u, ~0u, ~0u}},
-    {4,
-     {0x00003fff, ~0u, ~0u,
-      ~0u}}, /* sub-leaves alike; sharing between CPUs is not a vCPU's business */
-    {7, {0, KEEP_7_EBX, KEEP_7_ECX, KEEP_7_EDX}},
-    {0x80000000, {~0u, ~0u, ~0u, ~0u}},
-    {0x80000001, {~0u, ~0u, KEEP_E1_ECX, KEEP_E1_EDX}},
-    {0x80000002, {~0u, ~0u, ~0u, ~0u}},
-    {0x80000003, {~0u, ~0u, ~0u, ~0u}},
-    {0x80000004, {~0u, ~0u, ~0u, ~0u}},
-    {0x80000005, {~0u, ~0u, ~0u, ~0u}},
-    {0x80000006, {~0u, ~0u, ~0u, ~0u}},
-    {0x80000007, {0, 0, 0, BIT(8)}}, /* invariant TSC */
-    {0x80000008, {0x0000ffff, 0, 0, 0}},
-};
-
+#define ALL                \
+    {                      \
+        ~0u, ~0u, ~0u, ~0u \
+    }
 #define MAX_BASIC    0xdu
 #define MAX_EXTENDED 0x80000008u
 
-static void masked(uint32_t leaf, uint32_t sub, uint32_t out[4])
+/* A row: leaves, and which of their bits pass. Leaves without a row read as zero. */
+static const struct {
+    uint32_t first, last;
+    struct cpuid_regs keep;
+} policy[] = {
+    {0, 0, ALL},
+    {1, 1, {~0u, 0x0000ff00, KEEP_1_ECX, KEEP_1_EDX}},
+    {2, 2, ALL},
+    /* sub-leaves alike; sharing between CPUs is not a vCPU's business */
+    {4, 4, {0x00003fff, ~0u, ~0u, ~0u}},
+    {7, 7, {0, KEEP_7_EBX, KEEP_7_ECX, KEEP_7_EDX}},
+    {0x80000000, 0x80000000, ALL},
+    {0x80000001, 0x80000001, {~0u, ~0u, KEEP_E1_ECX, KEEP_E1_EDX}},
+    {0x80000002, 0x80000006, ALL},
+    {0x80000007, 0x80000007, {0, 0, 0, BIT(8)}}, /* invariant TSC */
+    {0x80000008, 0x80000008, {0x0000ffff, 0, 0, 0}},
+};
+
+static struct cpuid_regs masked(uint32_t leaf, uint32_t sub)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(policy); i++) {
+        const struct cpuid_regs *keep = &policy[i].keep;
         struct cpuid_regs r;
 
-        if (policy[i].leaf != leaf || (leaf == 7 && sub != 0))
+        if (leaf < policy[i].first || leaf > policy[i].last || (leaf == 7 && sub != 0))
             continue;
         r = cpuid_count(leaf, sub);
-        out[0] = r.eax & policy[i].keep[0];
-        out[1] = r.ebx & policy[i].keep[1];
-        out[2] = r.ecx & policy[i].keep[2];
-        out[3] = r.edx & policy[i].keep[3];
-        return;
+        return (struct cpuid_regs){r.eax & keep->eax, r.ebx & keep->ebx, r.ecx & keep->ecx,
+                                   r.edx & keep->edx};
     }
+    return (struct cpuid_regs){0};
 }
 
 /* --- leaves that are more than a mask
  * ------------------------------------------------------------------------------------- */
 
-static void leaf_features(const struct vcpu *v, uint32_t out[4])
+static void leaf_features(const struct vcpu *v, struct cpuid_regs *r)
 {
-    out[1] |= (uint32_t)v->id << 25 |
+    r->ebx |= (uint32_t)v->id << 25 |
               1u << 16; /* APIC id: two a vCPU, as Xen gives; one logical CPU a package */
-    out[2] |= BIT(31);  /* there is a hypervisor */
+    r->ecx |= BIT(31);  /* there is a hypervisor */
     if (!cpu_has.xsave)
-        out[2] &= ~(BIT(12) | BIT(26) | BIT(27) | BIT(28) | BIT(29));
+        r->ecx &= ~(BIT(12) | BIT(26) | BIT(27) | BIT(28) | BIT(29));
     if (!(cpu_has.xcr0_mask & 4))
-        out[2] &= ~(BIT(12) | BIT(28) | BIT(29));
+        r->ecx &= ~(BIT(12) | BIT(28) | BIT(29));
 }
 
-static void leaf_extended_features(uint32_t out[4])
+static void leaf_extended_features(struct cpuid_regs *r)
 {
     if (!(cpu_has.xcr0_mask & 4)) {
-        out[1] &= ~BIT(5);
-        out[2] &= ~(BIT(9) | BIT(10));
+        r->ebx &= ~BIT(5);
+        r->ecx &= ~(BIT(9) | BIT(10));
     }
     if ((cpu_has.xcr0_mask & XSTATE_AVX512) != XSTATE_AVX512) {
-        out[1] &= ~(BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) | BIT(30) | BIT(31));
-        out[2] &= ~(BIT(1) | BIT(6) | BIT(11) | BIT(12) | BIT(14));
-        out[3] &= ~(BIT(2) | BIT(3) | BIT(8));
+        r->ebx &= ~(BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) | BIT(30) | BIT(31));
+        r->ecx &= ~(BIT(1) | BIT(6) | BIT(11) | BIT(12) | BIT(14));
+        r->edx &= ~(BIT(2) | BIT(3) | BIT(8));
     }
 }
 
-static void leaf_xstate(const struct vcpu *v, uint32_t sub, uint32_t out[4])
+static struct cpuid_regs leaf_xstate(uint32_t sub)
+{
+    struct cpuid_regs r = cpuid_count(0xd, sub);
+    uint64_t mask = cpu_has.xsave ? cpu_has.xcr0_mask : 0;
+
+    if (sub == 0 && mask) /* ebx: of the XCR0 that is loaded: the guest's own */
+        return (struct cpuid_regs){mask, r.ebx, cpu_has.xsave_size, mask >> 32};
+    if (sub == 1 && mask) /* XSAVEOPT XSAVEC XGETBV1; no supervisor states */
+        return (struct cpuid_regs){.eax = r.eax & 7};
+    if (sub > 1 && sub < 63 && (mask >> sub & 1))
+        return (struct cpuid_regs){r.eax, r.ebx, r.ecx & ~1u, 0};
+    return (struct cpuid_regs){0};
+}
+
+static struct cpuid_regs leaf_hypervisor(const struct vcpu *v, uint32_t leaf)
+{
+    const struct domain *d = v->domain;
+
+    switch (leaf - XEN_CPUID_FIRST_LEAF) {
+    case 0: /* 5: the last leaf that says something to PV */
+        return (struct cpuid_regs){XEN_CPUID_FIRST_LEAF + 5, XEN_CPUID_SIGNATURE_EBX,
+                                   XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
+    case 1: /* the ABI's version */
+        return (struct cpuid_regs){.eax = 4u << 16 | 17};
+    case 2: /* one hypercall page, by this MSR */
+        return (struct cpuid_regs){1, 0x40000000, XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD, 0};
+    case 3: /* the TSC is reliable */
+        return (struct cpuid_regs){BIT(2), d->tsc_mode, tsc_khz(), d->tsc_incarnation};
+    case 5:
+        return (struct cpuid_regs){.ebx = cpu_has.phys_bits};
+    default:
+        return (struct cpuid_regs){0};
+    }
+}
+
+struct cpuid_regs cpuid_policy(const struct vcpu *v, uint32_t leaf, uint32_t sub)
 {
     struct cpuid_regs r;
 
-    if (!cpu_has.xsave)
-        return;
-    r = cpuid_count(0xd, sub);
-    if (sub == 0) {
-        out[0] = (uint32_t)cpu_has.xcr0_mask;
-        out[1] = r.ebx; /* of the XCR0 that is loaded: the guest's own */
-        out[2] = cpu_has.xsave_size;
-        out[3] = cpu_has.xcr0_mask >> 32;
-    } else if (sub == 1) {
-        out[0] = r.eax & 7; /* XSAVEOPT XSAVEC XGETBV1; no supervisor states */
-    } else if (sub < 63 && (cpu_has.xcr0_mask >> sub & 1)) {
-        out[0] = r.eax;
-        out[1] = r.ebx;
-        out[2] = r.ecx & ~1u;
-    }
-}
-
-static void leaf_hypervisor(const struct vcpu *v, uint32_t leaf, uint32_t out[4])
-{
-    switch (leaf - XEN_CPUID_FIRST_LEAF) {
-    case 0:
-        out[0] = XEN_CPUID_FIRST_LEAF + 5 /* the last leaf that says something to PV */;
-        out[1] = XEN_CPUID_SIGNATURE_EBX;
-        out[2] = XEN_CPUID_SIGNATURE_ECX;
-        out[3] = XEN_CPUID_SIGNATURE_EDX;
-        break;
-    case 1:
-        out[0] = 4u << 16 | 17; /* the ABI's version */
-        break;
-    case 2:
-        out[0] = 1; /* hypercall pages, by this MSR */
-        out[1] = 0x40000000;
-        out[2] = XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD;
-        break;
-    case 3:
-        out[0] = BIT(2); /* the TSC is reliable */
-        out[1] = v->domain->tsc_mode;
-        out[2] = tsc_khz();
-        out[3] = v->domain->tsc_incarnation;
-        break;
-    case 5:
-        out[1] = cpu_has.phys_bits;
-        break;
-    default:
-        break;
-    }
-}
-
-void cpuid_policy(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
-{
-    memset(out, 0, 4 * sizeof(*out));
-    if (leaf >= XEN_CPUID_FIRST_LEAF && leaf < XEN_CPUID_FIRST_LEAF + 0x100) {
-        leaf_hypervisor(v, leaf, out);
-        return;
-    }
-    masked(leaf, sub, out);
+    if (leaf >= XEN_CPUID_FIRST_LEAF && leaf < XEN_CPUID_FIRST_LEAF + 0x100)
+        return leaf_hypervisor(v, leaf);
+    r = masked(leaf, sub);
     switch (leaf) {
     case 0:
-        out[0] = MIN(out[0], MAX_BASIC);
+        r.eax = MIN(r.eax, MAX_BASIC);
         break;
     case 1:
-        leaf_features(v, out);
+        leaf_features(v, &r);
         break;
     case 7:
-        if (sub == 0)
-            leaf_extended_features(out);
+        leaf_extended_features(&r);
         break;
     case 0xb: /* one thread, one core a package */
-        out[2] = sub & 0xff;
-        out[3] = v->id * 2;
+        r = (struct cpuid_regs){.ecx = sub & 0xff, .edx = v->id * 2};
         break;
     case 0xd:
-        leaf_xstate(v, sub, out);
+        r = leaf_xstate(sub);
         break;
     case 0x80000000:
-        out[0] = MIN(out[0], MAX_EXTENDED);
-        break;
-    default:
+        r.eax = MIN(r.eax, MAX_EXTENDED);
         break;
     }
-    cpuid_limit(v->domain, leaf, sub, out);
+    cpuid_limit(v->domain, leaf, sub, &r);
+    return r;
 }

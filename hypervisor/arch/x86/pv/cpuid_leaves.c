@@ -57,7 +57,13 @@ static unsigned limited_registers(uint32_t leaf, uint32_t sub)
     return 0;
 }
 
-void cpuid_limit(const struct domain *d, uint32_t leaf, uint32_t sub, uint32_t out[4])
+/* EAX … EDX by number */
+static uint32_t *reg(struct cpuid_regs *r, unsigned n)
+{
+    return &r->eax + n;
+}
+
+void cpuid_limit(const struct domain *d, uint32_t leaf, uint32_t sub, struct cpuid_regs *r)
 {
     unsigned limited = limited_registers(leaf, sub);
 
@@ -71,10 +77,10 @@ void cpuid_limit(const struct domain *d, uint32_t leaf, uint32_t sub, uint32_t o
         if (l->leaf != leaf || l->subleaf != sub)
             continue;
         if (leaf == 0 || leaf == 0x80000000)
-            out[0] = MIN(out[0], regs[0]);
-        for (unsigned r = 0; r < 4; r++)
-            if (limited & 1u << r) /* what follows the vCPU's own state is not in the list */
-                out[r] &= regs[r] | (leaf == 1 && r == 2 ? LEAF1_C_OSXSAVE | LEAF1_C_HV : 0);
+            r->eax = MIN(r->eax, l->a);
+        for (unsigned k = 0; k < 4; k++)
+            if (limited & 1u << k) /* what follows the vCPU's own state is not in the list */
+                *reg(r, k) &= regs[k] | (leaf == 1 && k == 2 ? LEAF1_C_OSXSAVE | LEAF1_C_HV : 0);
         return;
     }
 }
@@ -88,37 +94,35 @@ struct list_out {
     const struct domain *d;
 };
 
+static struct cpuid_regs answer(bool raw, uint32_t leaf, uint32_t sub)
+{
+    return raw ? cpuid_count(leaf, sub) : cpuid_policy(current, leaf, sub);
+}
+
 static long put(struct list_out *o, uint32_t leaf, uint32_t sub)
 {
-    xen_cpuid_leaf_t l = {.leaf = leaf, .subleaf = sub};
-    uint32_t s = sub == XEN_CPUID_NO_SUBLEAF ? 0 : sub, out[4];
+    uint32_t s = sub == XEN_CPUID_NO_SUBLEAF ? 0 : sub;
+    struct cpuid_regs r = answer(o->raw, leaf, s);
+    xen_cpuid_leaf_t l;
 
-    if (o->raw) {
-        struct cpuid_regs r = cpuid_count(leaf, s);
-
-        out[0] = r.eax, out[1] = r.ebx, out[2] = r.ecx, out[3] = r.edx;
-    } else {
-        cpuid_policy(current, leaf, s, out);
-        if (o->d)
-            cpuid_limit(o->d, leaf, s, out);
-    }
+    if (o->d)
+        cpuid_limit(o->d, leaf, s, &r);
     if (leaf == 1) {
-        out[1] &= ~LEAF1_B_APIC_ID;
-        out[2] &= ~LEAF1_C_OSXSAVE;
+        r.ebx &= ~LEAF1_B_APIC_ID;
+        r.ecx &= ~LEAF1_C_OSXSAVE;
     }
-    l.a = out[0], l.b = out[1], l.c = out[2], l.d = out[3];
     if (o->n >= o->room)
         return -ENOBUFS;
+    l = (xen_cpuid_leaf_t){leaf, sub, r.eax, r.ebx, r.ecx, r.edx};
     return copy_out(o->guest + o->n++ * sizeof(l), &l);
 }
 
 static long put_all(struct list_out *o)
 {
-    uint32_t top[4];
+    uint32_t top = cpuid_policy(current, 0, 0).eax;
     long rc = 0;
 
-    cpuid_policy(current, 0, 0, top);
-    for (uint32_t leaf = 0; leaf <= MIN(top[0], 0xdu) && !rc; leaf++) {
+    for (uint32_t leaf = 0; leaf <= top && !rc; leaf++) {
         if (!nr_subs(leaf))
             rc = put(o, leaf, XEN_CPUID_NO_SUBLEAF);
         for (uint32_t sub = 0; sub < nr_subs(leaf) && !rc; sub++)
@@ -126,8 +130,8 @@ static long put_all(struct list_out *o)
     }
     if (!rc)
         rc = put(o, 0x40000000, XEN_CPUID_NO_SUBLEAF);
-    cpuid_policy(current, 0x80000000, 0, top);
-    for (uint32_t leaf = 0x80000000; leaf <= MIN(top[0], 0x80000021u) && !rc; leaf++)
+    top = cpuid_policy(current, 0x80000000, 0).eax;
+    for (uint32_t leaf = 0x80000000; leaf <= top && !rc; leaf++)
         rc = put(o, leaf, XEN_CPUID_NO_SUBLEAF);
     return rc;
 }
@@ -273,18 +277,11 @@ static void featureset(bool raw, uint32_t words[NR_FEATURES])
 {
     memset(words, 0, NR_FEATURES * sizeof(*words));
     for (unsigned i = 0; i < ARRAY_SIZE(feature_words); i++) {
-        uint32_t out[4], max = feature_words[i].leaf & 0x80000000;
+        uint32_t leaf = feature_words[i].leaf;
+        struct cpuid_regs r = answer(raw, leaf, feature_words[i].sub);
 
-        if (raw) {
-            struct cpuid_regs r = cpuid_count(feature_words[i].leaf, feature_words[i].sub);
-
-            if (cpuid_count(max, 0).eax < feature_words[i].leaf)
-                continue;
-            out[0] = r.eax, out[1] = r.ebx, out[2] = r.ecx, out[3] = r.edx;
-        } else {
-            cpuid_policy(current, feature_words[i].leaf, feature_words[i].sub, out);
-        }
-        words[feature_words[i].word] = out[feature_words[i].reg];
+        if (!raw || cpuid_count(leaf & 0x80000000, 0).eax >= leaf)
+            words[feature_words[i].word] = *reg(&r, feature_words[i].reg);
     }
     words[1] &= ~LEAF1_C_OSXSAVE;
 }

@@ -14,6 +14,9 @@
 #define ROOM         (512UL << 10)
 #define END_ALIGN    (4UL << 20)
 #define BIG_ORDER    9
+#define RUNS_SLACK   4096 /* smaller than that: the rests of the memory map's ranges */
+
+#define TOO_MANY_RUNS "the machine's memory is in too many pieces"
 
 static uint64_t span(uint64_t start, uint64_t end, unsigned shift)
 {
@@ -41,7 +44,6 @@ const char *dom0_layout(struct dom0_image *im)
     im->v_start = k->virt_base;
     if (im->v_start & (END_ALIGN - 1))
         return "note VIRT_BASE is not a multiple of 4 MiB";
-    im->initrd_pages = PAGES(im->initrd_bytes);
     im->initrd_mapped = im->initrd_bytes && !k->mod_start_pfn;
     if (im->initrd_mapped)
         im->initrd = place(&at, im->initrd_bytes);
@@ -98,18 +100,8 @@ static bool add_run(struct dom0_image *im, uint64_t pfn, uint64_t m, uint64_t n)
         last->n += n;
         return true;
     }
-    if (im->nr_runs == im->max_runs) {
-        unsigned max = im->max_runs ? im->max_runs * 2 : 64;
-        struct run *more = hv_alloc(max * sizeof(*more));
-
-        if (!more)
-            return false;
-        if (im->nr_runs)
-            memcpy(more, im->runs, im->nr_runs * sizeof(*more));
-        hv_free(im->runs);
-        im->runs = more;
-        im->max_runs = max;
-    }
+    if (im->nr_runs == im->max_runs)
+        return false;
     im->runs[im->nr_runs++] = (struct run){pfn, m, n};
     return true;
 }
@@ -130,7 +122,7 @@ static const char *alloc_runs(struct dom0_image *im, uint64_t pfn, uint64_t end,
         if (mfn_eq(m, INVALID_MFN))
             return "there is not enough free memory for dom0_mem";
         if (!add_run(im, pfn, m.m, 1UL << order))
-            return "out of hypervisor memory";
+            return TOO_MANY_RUNS;
         pfn += 1UL << order;
     }
     return NULL;
@@ -144,13 +136,19 @@ static const char *give_initrd(struct dom0_image *im, uint64_t maddr)
     for (uint64_t i = 0; i < im->initrd_pages; i++)
         if (frame_adopt(mfn(m + i), im->d))
             return "the initrd does not fit in dom0's memory limit";
-    return add_run(im, im->initrd_pfn, m, im->initrd_pages) ? NULL : "out of hypervisor memory";
+    return add_run(im, im->initrd_pfn, m, im->initrd_pages) ? NULL : TOO_MANY_RUNS;
 }
 
 const char *dom0_populate(struct dom0_image *im, uint64_t initrd_maddr)
 {
     uint64_t pfn = im->initrd_pages ? im->initrd_pfn : 0;
-    const char *err = alloc_runs(im, 0, pfn, 0); /* zeroed: .bss and tables are in it */
+    const char *err;
+
+    im->max_runs = (im->nr_pages >> BIG_ORDER) + RUNS_SLACK;
+    im->runs = hv_alloc(im->max_runs * sizeof(*im->runs));
+    if (!im->runs)
+        return "out of hypervisor memory";
+    err = alloc_runs(im, 0, pfn, 0); /* zeroed: .bss and tables are in it */
 
     if (!err && im->initrd_pages)
         err = give_initrd(im, initrd_maddr);

@@ -64,7 +64,7 @@ static int update_entry(struct update *u, uint64_t ptr, uint64_t val)
     if (!(x & TYPE_VALID) || TYPE_OF(x) < FT_L2 || TYPE_OF(x) > FT_L4)
         return write_plain(u->table, &u->entries[index], val);
     u->upper = true;
-    return pt_edit(&u->edit, u->table, TYPE_OF(x), index, val);
+    return pt_edit_upper(&u->edit, &u->entries[index], TYPE_OF(x), val);
 }
 
 static int update_m2p(const struct update *u, mfn_t m, uint64_t pfn)

@@ -70,20 +70,10 @@ static bool cr_write(struct vcpu *v, unsigned cr, uint64_t value, bool *again)
  * ------------------------------------------------------------------------------------------------------------
  */
 
-static void do_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    uint32_t out[4];
-
-    cpuid_policy(v, regs->eax, regs->ecx, out);
-    regs->rax = out[0];
-    regs->rbx = out[1];
-    regs->rcx = out[2];
-    regs->rdx = out[3];
-}
-
 /* True: done, and the next instruction's turn unless *again. */
 static bool perform(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i, bool *again)
 {
+    struct cpuid_regs r;
     uint64_t tsc, *rm = insn_register(regs, i->rm);
 
     if (i->op > PRIV_CPUID && !guest_kernel_mode(v))
@@ -101,7 +91,11 @@ static bool perform(struct vcpu *v, struct cpu_user_regs *regs, const struct ins
         return true;
     case PRIV_CPUID: /* without the prefix CPUID does not fault here: another vCPU changed the bytes
                       */
-        do_cpuid(v, regs);
+        r = cpuid_policy(v, regs->eax, regs->ecx);
+        regs->rax = r.eax;
+        regs->rbx = r.ebx;
+        regs->rcx = r.ecx;
+        regs->rdx = r.edx;
         return true;
     case PRIV_CLI_STI: /* a PV guest's interrupt flag is evtchn_upcall_mask: these say nothing */
         return v->arch.iopl >= 1 || vm_assisted(v->domain, VMASST_TYPE_architectural_iopl);

@@ -34,11 +34,6 @@ static bool read_machine_dom0(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     return v->domain->is_dom0 && !rdmsr_safe(msr, val);
 }
-static bool read_zero(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    *val = 0;
-    return true;
-}
 static bool read_tsc(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     *val = rdtsc();
@@ -70,10 +65,6 @@ static bool read_misc_enable(struct vcpu *v, uint32_t msr, uint64_t *val)
  * ---------------------------------------------------------------------------------------------------------------
  */
 
-static bool write_refused(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-    return false;
-}
 static bool write_ignored(struct vcpu *v, uint32_t msr, uint64_t val)
 {
     return true;
@@ -91,7 +82,7 @@ static bool write_efer(struct vcpu *v, uint32_t msr, uint64_t val)
 }
 static bool write_seg(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-    if ((int64_t)(val << 16) >> 16 != (int64_t)val)
+    if (!is_canonical(val))
         return false;
     seg_base_write(seg_of(msr), val);
     return true;
@@ -113,25 +104,25 @@ static bool write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
 
 static const struct {
     uint32_t first, last;
-    msr_read_fn *read;
-    msr_write_fn *write;
+    msr_read_fn *read;   /* NULL: reads as zero */
+    msr_write_fn *write; /* NULL: refused */
 } policy[] = {
-    {MSR_TSC, MSR_TSC, read_tsc, write_refused},
+    {MSR_TSC, MSR_TSC, read_tsc, NULL},
     {MSR_APIC_BASE, MSR_APIC_BASE, read_machine_dom0, write_ignored},
     {MSR_UCODE_REV, MSR_UCODE_REV, read_machine, write_ignored}, /* to apply errata */
-    {0xc1, 0xc8, read_zero, write_ignored},                      /* performance counters: none */
-    {0x186, 0x189, read_zero, write_ignored},
-    {0x309, 0x30b, read_zero, write_ignored},
-    {MSR_PERF_CAPS, MSR_PERF_CAPS, read_zero, write_refused},
-    {0x38d, 0x390, read_zero, write_ignored},
+    {0xc1, 0xc8, NULL, write_ignored},                           /* performance counters: none */
+    {0x186, 0x189, NULL, write_ignored},
+    {0x309, 0x30b, NULL, write_ignored},
+    {MSR_PERF_CAPS, MSR_PERF_CAPS, NULL, NULL},
+    {0x38d, 0x390, NULL, write_ignored},
     {MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, write_ignored},
     {MSR_PAT, MSR_PAT, read_machine, write_same}, /* so that guests use the types we have */
-    {MSR_HYPERCALL, MSR_HYPERCALL, read_zero, write_hypercall_page},
+    {MSR_HYPERCALL, MSR_HYPERCALL, NULL, write_hypercall_page},
     {MSR_EFER, MSR_EFER, read_efer, write_efer},
     {MSR_FS_BASE, MSR_KERNEL_GS_BASE, read_seg, write_seg},
-    {0xc0010000, 0xc0010007, read_zero, write_ignored}, /* AMD performance counters: none */
+    {0xc0010000, 0xc0010007, NULL, write_ignored}, /* AMD performance counters: none */
     {MSR_AMD_HWCR, MSR_AMD_HWCR, read_machine_dom0, write_ignored},
-    {MSR_AMD_NB_CFG, MSR_AMD_NB_CFG, read_machine_dom0, write_refused},
+    {MSR_AMD_NB_CFG, MSR_AMD_NB_CFG, read_machine_dom0, NULL},
 };
 
 static int find(uint32_t msr)
@@ -147,7 +138,7 @@ bool priv_rdmsr(struct cpu_user_regs *regs)
     int i = find(regs->ecx);
     uint64_t val = 0;
 
-    if (i < 0 || !policy[i].read(current, regs->ecx, &val))
+    if (i < 0 || (policy[i].read && !policy[i].read(current, regs->ecx, &val)))
         return false;
     regs->rax = (uint32_t)val;
     regs->rdx = val >> 32;
@@ -158,5 +149,6 @@ bool priv_wrmsr(struct cpu_user_regs *regs)
 {
     int i = find(regs->ecx);
 
-    return i >= 0 && policy[i].write(current, regs->ecx, (uint64_t)regs->edx << 32 | regs->eax);
+    return i >= 0 && policy[i].write &&
+           policy[i].write(current, regs->ecx, (uint64_t)regs->edx << 32 | regs->eax);
 }

@@ -3,7 +3,7 @@
  * One entry of a validated table is changed: by mmu_update, update_va_mapping, or an emulated
  * write. And the walk from an address to its entry.
  *
- * Interface: pt_edit, pt_edit_l1, pt_walk, pt_lookup. Order: take the new entry's references,
+ * Interface: pt_edit_l1, pt_edit_upper, pt_walk, pt_lookup. Order: take the new entry's references,
  * write, drop the old one's; so a refused entry changes nothing. Lock: the table owner's mmu_lock;
  * against it only the processor writes, accessed and dirty bits. What a processor remembers of an
  * old L1 entry is the guest's to flush, as on real hardware; a frame that takes another type or
@@ -95,8 +95,9 @@ int pt_edit_l1(struct pt_edit *e, pte_t *p, pte_t new)
     return 0;
 }
 
-static int edit_upper(struct pt_edit *e, pte_t *p, enum frame_type t, unsigned index, pte_t new)
+int pt_edit_upper(struct pt_edit *e, pte_t *p, enum frame_type t, pte_t new)
 {
+    unsigned index = (uint64_t)p % PAGE_SIZE / sizeof(*p);
     pte_t was = READ_ONCE(*p);
 
     e->pt_owner->arch.upper_edits++;
@@ -126,19 +127,6 @@ static int edit_upper(struct pt_edit *e, pte_t *p, enum frame_type t, unsigned i
     if (was & PTE_P)
         table_put(pte_mfn(was)); /* preempted: a debt, paid before the hypercall ends */
     return 0;
-}
-
-int pt_edit(struct pt_edit *e, struct frame *table, enum frame_type t, unsigned index, pte_t new)
-{
-    pte_t *p = map_frame(frame_mfn(table));
-    int rc;
-
-    if (t == FT_L1)
-        rc = pt_edit_l1(e, &p[index], new);
-    else
-        rc = edit_upper(e, &p[index], t, index, new);
-    unmap_frame(p);
-    return rc;
 }
 
 static pte_t *walk_tables(struct vcpu *v, uint64_t va)

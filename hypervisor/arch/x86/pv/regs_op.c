@@ -22,27 +22,6 @@
 #define DR7_GD    0x2000UL
 #define DR7_IO    2
 
-static void hardware_write(unsigned reg, uint64_t value)
-{
-    switch (reg) {
-    case 0:
-        __asm__ volatile("mov %0, %%dr0" ::"r"(value));
-        break;
-    case 1:
-        __asm__ volatile("mov %0, %%dr1" ::"r"(value));
-        break;
-    case 2:
-        __asm__ volatile("mov %0, %%dr2" ::"r"(value));
-        break;
-    case 3:
-        __asm__ volatile("mov %0, %%dr3" ::"r"(value));
-        break;
-    case 7:
-        __asm__ volatile("mov %0, %%dr7" ::"r"(value));
-        break;
-    }
-}
-
 /* Breakpoints on I/O ports are refused: only an emulator could honour them. */
 static bool dr7_has_io(uint64_t value)
 {
@@ -84,12 +63,8 @@ int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value)
         return -ENODEV;
     }
     v->arch.dr[reg] = value;
-    if (v != current)
-        return 0;
-    if (reg == 7) /* addresses are loaded only while a breakpoint is on: now they may be needed */
-        for (unsigned i = 0; i < 4; i++)
-            hardware_write(i, v->arch.dr[i]);
-    hardware_write(reg, value);
+    if (v == current)
+        debug_load(v);
     return 0;
 }
 

@@ -59,6 +59,7 @@ void pv_toggle_mode(struct vcpu *v);
 void pv_load_cr3(struct vcpu *v);
 /* The state of a vCPU that may be running here, written back to v->arch (getvcpucontext; v paused or current). */
 void vcpu_sync_state(struct vcpu *v);
+void debug_load(const struct vcpu *v);                  /* v's debug registers but DR6 → hardware */
 void fpu_save(struct vcpu *v);                          /* registers → v; v is what this CPU ran. Interrupts off, as in: */
 void fpu_restore(struct vcpu *v);                       /* v → registers */
 void fpu_guest_ts(struct vcpu *v, bool set);            /* fpu_taskswitch */
@@ -143,9 +144,10 @@ void pv_hypercall_page_fill(void *page);
 
 /* --- privileged instruction emulation (core: pv/priv_op_*.c) -------------------------------------------------------------------------------- */
 bool pv_emulate_privileged(struct cpu_user_regs *regs); /* #GP with error 0 in guest kernel or #UD forced-emulation */
-void cpuid_policy(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+struct cpuid_regs; /* asm/msr.h */
+struct cpuid_regs cpuid_policy(const struct vcpu *v, uint32_t leaf, uint32_t sub);
 /* Take away what a tool does not let d see. cpuid_leaves.c */
-void cpuid_limit(const struct domain *d, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+void cpuid_limit(const struct domain *d, uint32_t leaf, uint32_t sub, struct cpuid_regs *r);
 bool dom0_io_permitted(struct domain *d, uint16_t port, unsigned bytes);
 
 #endif

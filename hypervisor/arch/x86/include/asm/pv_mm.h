@@ -39,10 +39,10 @@ struct pt_edit {
     bool flush; /* out: a present entry of L2…L4 went; Xen's guests may count on a flush after that
                  */
 };
-int pt_edit(struct pt_edit *e, struct frame *table, enum frame_type t, unsigned index, pte_t new);
-/* The same for an L1 entry that is mapped already. No frame is mapped before the entry is written.
- */
+/* p: the entry, mapped, of an L1 table (no frame is mapped before it is written), or of a higher
+ * one. */
 int pt_edit_l1(struct pt_edit *e, pte_t *p, pte_t new);
+int pt_edit_upper(struct pt_edit *e, pte_t *p, enum frame_type t, pte_t new);
 /*
  * The L1 entry that maps va for v's guest kernel; NULL: none. Good until the next frame is mapped.
  * The domain's mmu_lock is held.
