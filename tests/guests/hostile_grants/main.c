@@ -260,8 +260,10 @@ static void map_flipping_entry(void)
 
 /* --- 20: all vCPUs on one reference, and on one handle --- */
 
-#define ALONE    400 /* times that each vCPU maps, copies and unmaps */
-#define TOGETHER 200 /* handles that all of them unmap */
+#define ALONE       400  /* times that each vCPU maps, copies and unmaps */
+#define TOGETHER    2000 /* handles that all of them unmap, or as many as */
+#define TOGETHER_NS 2000000000
+#define ROUNDS_OVER ~0u
 
 static struct {
     volatile uint32_t bad, arrived, wins, round;
@@ -289,41 +291,65 @@ static void on_one_reference(unsigned int v)
     }
 }
 
-/* Each round all unmap the same handle: one of them does. */
-static void on_one_handle(unsigned int v, unsigned int n)
+/* Awake, so that all go on at the same moment, unless another vCPU needs the CPU for that. */
+static void wait_a_little(unsigned int turn)
 {
-    for (uint32_t r = 1; r <= TOGETHER; r++) {
-        struct gnttab_unmap_grant_ref unmap = {.host_addr = (uint64_t)child_page(0)};
+    if (turn % 256)
+        cpu_relax();
+    else
+        sched_yield();
+}
 
-        if (v == 0) {
-            struct gnttab_map_grant_ref map = map_of(0, 8, GNTMAP_host_map);
+static bool unmap_it(void)
+{
+    struct gnttab_unmap_grant_ref unmap = {.host_addr = (uint64_t)child_page(0),
+                                           .handle = one.handle};
 
-            CHECK_RC(hv_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
-            CHECK_EQ(map.status, GNTST_okay);
-            one.handle = map.handle;
-            one.wins = one.arrived = 0;
-            __atomic_store_n(&one.round, r, __ATOMIC_RELEASE);
-        }
-        while (__atomic_load_n(&one.round, __ATOMIC_ACQUIRE) != r)
-            sched_yield();
-        unmap.handle = one.handle;
-        hv_grant_op(GNTTABOP_unmap_grant_ref, &unmap, 1);
-        if (unmap.status == GNTST_okay)
-            __atomic_fetch_add(&one.wins, 1, __ATOMIC_SEQ_CST);
+    hv_grant_op(GNTTABOP_unmap_grant_ref, &unmap, 1);
+    return unmap.status == GNTST_okay;
+}
+
+/* Each round all unmap the same handle, as soon as they see it: one of them does. */
+static void unmap_with_others(void)
+{
+    for (uint32_t seen = 0;;) {
+        uint32_t now;
+
+        for (unsigned int i = 1; (now = __atomic_load_n(&one.round, __ATOMIC_ACQUIRE)) == seen; i++)
+            wait_a_little(i);
+        if (now == ROUNDS_OVER)
+            return;
+        seen = now;
+        __atomic_fetch_add(&one.wins, unmap_it(), __ATOMIC_SEQ_CST);
         __atomic_fetch_add(&one.arrived, 1, __ATOMIC_SEQ_CST);
-        if (v)
-            continue;
-        while (one.arrived != n)
-            sched_yield();
+    }
+}
+
+static void map_for_all(unsigned int n)
+{
+    uint64_t end = time_ns() + TOGETHER_NS;
+
+    for (uint32_t r = 1; r <= TOGETHER && time_ns() < end; r++) {
+        struct gnttab_map_grant_ref map = map_of(0, 8, GNTMAP_host_map);
+
+        CHECK_RC(hv_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
+        CHECK_EQ(map.status, GNTST_okay);
+        one.handle = map.handle;
+        one.wins = one.arrived = 0;
+        __atomic_store_n(&one.round, r, __ATOMIC_RELEASE);
+        __atomic_fetch_add(&one.wins, unmap_it(), __ATOMIC_SEQ_CST);
+        for (unsigned int i = 1; one.arrived != n - 1; i++)
+            wait_a_little(i);
         CHECK_EQ(one.wins, 1);
         CHECK_EQ(grant_table[8].flags, GTF_permit_access);
     }
+    one.round = ROUNDS_OVER;
 }
 
 static void other_racer(void)
 {
     on_one_reference(vcpu_id());
-    on_one_handle(vcpu_id(), 0);
+    unmap_with_others();
 }
 
 static void all_on_one(void)
@@ -338,7 +364,7 @@ static void all_on_one(void)
     for (unsigned int v = 1; v < n; v++)
         CHECK_RC(vcpu_start(v, other_racer), 0);
     on_one_reference(0);
-    on_one_handle(0, n);
+    map_for_all(n);
     CHECK_EQ(one.bad, 0);
     /* Nothing refers to it any more. */
     memset(page, 0, PAGE_SIZE);
