@@ -14,6 +14,7 @@ static const struct sysctl_entry {
 } table[] = {
     [XEN_SYSCTL_readconsole] = {sysctl_readconsole, true},
     [XEN_SYSCTL_physinfo] = {sysctl_physinfo, true},
+    [XEN_SYSCTL_pcitopoinfo] = {sysctl_pcitopoinfo, true},
     [XEN_SYSCTL_sched_id] = {sysctl_sched_id, true},
     [XEN_SYSCTL_getdomaininfolist] = {sysctl_getdomaininfolist, true},
     [XEN_SYSCTL_getcpuinfo] = {sysctl_getcpuinfo, true},

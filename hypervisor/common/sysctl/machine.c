@@ -10,6 +10,8 @@
 #include <hv/sched.h>
 #include <hv/string.h>
 
+#define PCI_FUNCTIONS 65536 /* of a segment: longer lists would hold the CPU */
+
 long sysctl_readconsole(struct xen_sysctl *op)
 {
     return console_read_ring(&op->u.readconsole);
@@ -87,5 +89,19 @@ long sysctl_numainfo(struct xen_sysctl *op)
     if (a->num_nodes && a->distance.p && copy_out(a->distance.p, &distance))
         return -EFAULT;
     a->num_nodes = MIN(a->num_nodes, 1u);
+    return 0;
+}
+
+/* The one node, for every device of the list: none is further from it. */
+long sysctl_pcitopoinfo(struct xen_sysctl *op)
+{
+    const struct xen_sysctl_pcitopoinfo *a = &op->u.pcitopoinfo;
+    uint32_t node = 0;
+
+    if (!a->devs.p || !a->nodes.p || a->num_devs > PCI_FUNCTIONS)
+        return -EINVAL;
+    for (unsigned i = 0; i < a->num_devs; i++)
+        if (copy_out(a->nodes.p + i, &node))
+            return -EFAULT;
     return 0;
 }

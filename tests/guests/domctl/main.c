@@ -116,6 +116,26 @@ static void test_physinfo(void)
     CHECK_EQ(p->capabilities & XEN_SYSCTL_PHYSCAP_pv, XEN_SYSCTL_PHYSCAP_pv);
 }
 
+/* One node: a device is on it, or (on Xen, while dom0 has not told of it) unknown. */
+static void test_pci_topology(void)
+{
+    static physdev_pci_device_t devs[3] = {{0, 0, 0}, {0, 0, 8}, {0, 0xff, 0xff}};
+    static uint32_t nodes[4] = {7, 7, 7, 7};
+    struct xen_sysctl op = {.u.pcitopoinfo = {.num_devs = 3}};
+
+    CHECK_RC(sysctl(&op, XEN_SYSCTL_pcitopoinfo), -XEN_EINVAL);
+    set_xen_guest_handle(op.u.pcitopoinfo.devs, devs);
+    CHECK_RC(sysctl(&op, XEN_SYSCTL_pcitopoinfo), -XEN_EINVAL);
+    set_xen_guest_handle(op.u.pcitopoinfo.nodes, nodes);
+    REQUIRE(CHECK_RC(sysctl(&op, XEN_SYSCTL_pcitopoinfo), 0));
+    CHECK_EQ(op.u.pcitopoinfo.num_devs, 3);
+    for (unsigned int i = 0; i < 3; i++)
+        CHECK(nodes[i] == 0 || nodes[i] == XEN_INVALID_DEV);
+    CHECK_EQ(nodes[3], 7);
+    set_xen_guest_handle(op.u.pcitopoinfo.nodes, BAD_POINTER);
+    CHECK_RC(sysctl(&op, XEN_SYSCTL_pcitopoinfo), -XEN_EFAULT);
+}
+
 static void test_readconsole(void)
 {
     static char text[8192];
@@ -421,6 +441,7 @@ static void test_claim(void)
     CHECK_EQ(outstanding(), 0);
 }
 
-GUEST("domctl", TEST(versions), TEST(getdomaininfo), TEST(lists), TEST(physinfo), TEST(readconsole),
-      TEST(create_destroy), TEST(create_refused), TEST(handle), TEST(memory_limit), TEST(claim),
-      TEST(bad_contexts), TEST(pause), TEST(run_and_end));
+GUEST("domctl", TEST(versions), TEST(getdomaininfo), TEST(lists), TEST(physinfo),
+      TEST(pci_topology), TEST(readconsole), TEST(create_destroy), TEST(create_refused),
+      TEST(handle), TEST(memory_limit), TEST(claim), TEST(bad_contexts), TEST(pause),
+      TEST(run_and_end));

@@ -46,6 +46,14 @@ host_info() {
 	expect "memory, free memory" "$(info total_memory) $(info free_memory)" "$(cat /tmp/host)"
 }
 
+host_topology() {
+	xl info -n >/tmp/info 2>&1
+	cat /tmp/info
+	! grep -qi 'fail\|not implemented' /tmp/info
+	expect "CPUs of core, socket, node" "$(grep -c '^ *[01]: *[0-9]* *[0-9]* *0$' /tmp/info)" 2
+	expect "devices of node 0" "$(grep -c '^0000:[0-9a-f:.]* *0$' /tmp/info)" "$(ls /sys/bus/pci/devices | wc -l)"
+}
+
 list_dom0() {
 	xl list
 	expect "dom0" "$(row Domain-0)" "0 1024 2 r-----"
@@ -195,6 +203,7 @@ destroy() {
 
 check "xen-init-dom0 has set up dom0" init_dom0
 check "xl info" host_info
+check "xl info -n" host_topology
 check "xl list" list_dom0
 check "xl create, with our backends" create
 check "xl console shows what was written, and types" console
