@@ -55,13 +55,10 @@ long sysctl_getdomaininfolist(struct xen_sysctl *op)
 /* Pool 0 holds every CPU and every domain; there are no others. */
 static long pool_info(struct xen_sysctl_cpupool_op *a)
 {
-    uint64_t cpus[MAX_CPUS / 64] = {0};
     struct domain *d;
 
     if (a->cpupool_id != 0 && a->cpupool_id != XEN_SYSCTL_CPUPOOL_PAR_ANY)
         return -ENOENT;
-    for (unsigned c = 0; c < nr_cpus; c++)
-        cpus[c / 64] |= 1UL << (c % 64);
     a->cpupool_id = 0;
     a->sched_id = XEN_SCHEDULER_CREDIT2;
     a->n_dom = 0;
@@ -69,7 +66,7 @@ static long pool_info(struct xen_sysctl_cpupool_op *a)
         id = d->id;
         domain_put(d);
     }
-    return bitmap_to_tool(&a->cpumap, cpus, nr_cpus);
+    return bitmap_to_tool(&a->cpumap, cpus_online.w, nr_cpus);
 }
 
 long sysctl_cpupool_op(struct xen_sysctl *op)

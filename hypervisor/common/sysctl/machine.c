@@ -25,7 +25,6 @@ long sysctl_physinfo(struct xen_sysctl *op)
     pi->nr_cpus = nr_cpus;
     pi->max_cpu_id = nr_cpus - 1;
     pi->nr_nodes = 1;
-    pi->max_node_id = 0;
     pi->total_pages = frames_total();
     pi->free_pages = frames_free();
     pi->scrub_pages = frames_scrub_pending();
