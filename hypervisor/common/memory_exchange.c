@@ -75,23 +75,20 @@ static void undo(const struct chunking *c, struct hand *in, struct hand *out)
 
     while (hand_pop(in, &m)) {
         if (!frames_give(m, 0, c->d)) {
-            frame_free_stolen(m);
+            frames_free_stolen(m, 0);
             frames_uncount(c->d, 1);
         }
     }
     while (hand_pop(out, &m))
-        for (uint64_t k = 0; k < 1UL << c->out_order; k++)
-            frame_free_stolen(mfn(m.m + k));
+        frames_free_stolen(m, c->out_order);
 }
 
 static int give_output(const struct chunking *c, uint64_t i, mfn_t m)
 {
     xen_pfn_t pfn, got = m.m;
-    int rc = 0;
 
     if (!frames_give(m, c->out_order, c->d)) {
-        for (uint64_t k = 0; k < 1UL << c->out_order; k++)
-            frame_free_stolen(mfn(m.m + k));
+        frames_free_stolen(m, c->out_order);
         frames_uncount(c->d, 1UL << c->out_order);
         return -EINVAL;
     }
@@ -99,9 +96,7 @@ static int give_output(const struct chunking *c, uint64_t i, mfn_t m)
         return -EFAULT;
     for (uint64_t k = 0; k < 1UL << c->out_order; k++)
         m2p_set(mfn(m.m + k), pfn + k);
-    if (copy_out(c->out_list + i * sizeof(got), &got))
-        rc = -EFAULT;
-    return rc;
+    return copy_out(c->out_list + i * sizeof(got), &got);
 }
 
 static int exchange_chunk(const struct chunking *c, uint64_t chunk)
@@ -118,7 +113,7 @@ static int exchange_chunk(const struct chunking *c, uint64_t chunk)
         return rc;
     }
     while (hand_pop(&in, &m))
-        frame_free_stolen(m);
+        frames_free_stolen(m, 0);
     while (hand_pop(&out, &m)) {
         int one = give_output(c, i++, m);
 

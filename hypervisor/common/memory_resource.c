@@ -14,9 +14,7 @@ static int decode(const struct xen_mem_acquire_resource *x, struct domain **d)
 {
     if (x->pad || x->frame >> 32 || (x->frame + x->nr_frames) >> 32)
         return -EINVAL;
-    if (x->domid == DOMID_SELF || x->domid == current->domain->id)
-        return -EPERM;
-    if (!current->domain->is_dom0)
+    if (x->domid == DOMID_SELF || x->domid == current->domain->id || !current->domain->is_dom0)
         return -EPERM;
     *d = domain_get(x->domid);
     if (!*d)
@@ -65,11 +63,9 @@ long memory_acquire_resource(struct hypercall *hc)
     if (!x.frame_list.p) { /* a question: how many are there */
         uint32_t max = grant_max_frames(d);
 
-        if (x.nr_frames)
-            rc = -EINVAL;
-        else if (copy_to_guest(hc->arg[1] + offsetof(struct xen_mem_acquire_resource, nr_frames),
-                               &max, sizeof(max)))
-            rc = -EFAULT;
+        rc = x.nr_frames
+                 ? -EINVAL
+                 : copy_out(hc->arg[1] + offsetof(struct xen_mem_acquire_resource, nr_frames), &max);
     } else {
         rc = x.nr_frames ? copy_frames(hc, d, &x) : -EINVAL;
     }

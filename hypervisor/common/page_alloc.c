@@ -287,9 +287,7 @@ void frame_free_last(struct frame *f)
         panic("frame %#lx of d%u freed with type word %#lx", m.m, f->owner, f->type);
     d = frame_owner(f);
     list_del_frame(d, m.m);
-    m2p_set(m, ~0UL);
-    scrub(m.m);
-    zone_put(m.m, 0, tlb_clock());
+    frames_free_stolen(m, 0);
     count_pages(d, -1);
 }
 
@@ -346,11 +344,13 @@ void frames_uncount(struct domain *d, uint64_t n)
     count_pages(d, -(int64_t)n);
 }
 
-void frame_free_stolen(mfn_t m)
+void frames_free_stolen(mfn_t f, unsigned order)
 {
-    m2p_set(m, ~0UL);
-    scrub(m.m);
-    zone_put(m.m, 0, tlb_clock());
+    for (uint64_t n = f.m; n < f.m + (1UL << order); n++) {
+        m2p_set(mfn(n), ~0UL);
+        scrub(n);
+    }
+    zone_put(f.m, order, tlb_clock());
 }
 
 /* --- destroy --- */

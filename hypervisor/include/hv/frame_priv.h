@@ -86,7 +86,7 @@ struct domain *frame_owner(const struct frame *f); /* valid while f has a refere
 int frame_take(mfn_t f, struct domain *d);
 mfn_t alloc_frames_unowned(unsigned order, unsigned flags);
 bool frames_give(mfn_t f, unsigned order, struct domain *d);
-void frame_free_stolen(mfn_t f);
+void frames_free_stolen(mfn_t f, unsigned order);
 /* A frame that nobody ever had (a boot module's) becomes d's, with its contents: 0, -EINVAL. */
 int frame_adopt(mfn_t f, struct domain *d);
 void frames_uncount(struct domain *d, uint64_t n);

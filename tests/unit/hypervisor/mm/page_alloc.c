@@ -220,7 +220,7 @@ static void stealing(void)
     EQ(d->tot_pages, 0);
     EQ(steal(m, d), -EINVAL);
     CU_ASSERT(!frame_get(m, d));
-    frame_free_stolen(m);
+    frames_free_stolen(m, 0);
     fake_mm_kill(d);
     CU_ASSERT(!fake_mm_exists(1));
 }
