@@ -21,6 +21,7 @@
 #include <asm/uaccess.h>
 #include <xen/grant_table.h>
 #include <stdlib.h>
+#include "../../common/sched/sched.h"
 #include "fake.h"
 
 struct fake_frame fake_frames[FAKE_FRAMES];
@@ -200,7 +201,7 @@ void fake_machine(unsigned n)
         fake_deadline[i] = UINT64_MAX;
     }
     fake_run_on(0);
-    sched_init();
+    idle_cpus = (cpumask_t){{0}};
     for (unsigned i = 0; i < n; i++) {
         timer_cpu_init(i);
         sched_cpu_init(i);

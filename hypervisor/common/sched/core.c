@@ -483,11 +483,6 @@ void sched_vcpu_destroy(struct vcpu *v)
     v->sched = NULL;
 }
 
-void sched_init(void)
-{
-    idle_cpus = (cpumask_t){{0}};
-}
-
 void sched_cpu_init(unsigned cpu)
 {
     struct runqueue *rq = hv_alloc(sizeof(*rq));

@@ -185,14 +185,12 @@ long do_sched_op(struct hypercall *hc)
 /* The first form of the call: the reason of a shutdown is the argument itself. */
 long do_sched_op_compat(struct hypercall *hc)
 {
-    switch ((unsigned)hc->arg[0]) {
-    case SCHEDOP_yield:
-        return op_yield(0);
-    case SCHEDOP_block:
-        return op_block(0);
-    case SCHEDOP_shutdown:
-        domain_shutdown(current->domain, (uint8_t)hc->arg[1]);
-        return 0;
-    }
-    return -ENOSYS;
+    unsigned op = (unsigned)hc->arg[0];
+
+    if (op > SCHEDOP_shutdown)
+        return -ENOSYS;
+    if (op < SCHEDOP_shutdown)
+        return ops[op](0); /* yield, block */
+    domain_shutdown(current->domain, (uint8_t)hc->arg[1]);
+    return 0;
 }

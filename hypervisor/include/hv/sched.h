@@ -12,7 +12,6 @@
 #include <hv/vcpu.h>
 #include <hv/cpumask.h>
 
-void sched_init(void);                  /* before the first vCPU */
 void sched_cpu_init(unsigned cpu);      /* runqueue of one CPU; on that CPU */
 int sched_vcpu_init(struct vcpu *v, unsigned cpu);
 void sched_vcpu_destroy(struct vcpu *v);

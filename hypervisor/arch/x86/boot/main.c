@@ -125,7 +125,6 @@ static void this_cpu_init(void)
 
 static void cpus_prepare_scheduling(void)
 {
-    sched_init();
     for (unsigned c = 0; c < nr_cpus; c++) {
         timer_cpu_init(c);
         sched_cpu_init(c);
