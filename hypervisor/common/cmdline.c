@@ -59,9 +59,11 @@ static bool parse_nosmp(const char *value, void *target)
  * console. */
 static bool parse_console(const char *value, void *target)
 {
-    const char *com = strstr(value, "com");
+    const char *com = value;
 
-    opt.com = com && (com[3] == '1' || com[3] == '2') ? com[3] - '0' : 0;
+    while (*com && strncmp(com, "com", 3))
+        com++;
+    opt.com = *com && (com[3] == '1' || com[3] == '2') ? com[3] - '0' : 0;
     return opt.com || !strcmp(value, "none") || !strcmp(value, "vga");
 }
 

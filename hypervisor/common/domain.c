@@ -178,13 +178,10 @@ int domain_create(domid_t id, const struct domain_config *cfg, struct domain **o
     d->max_pages = cfg->is_dom0 ? UINT64_MAX : 0;
 
     rc = domain_init_parts(d, cfg);
-    if (rc) {
-        domain_free(d);
-        return rc;
-    }
     /* Last, and only if the id is still free: whoever finds it finds all of it. */
     spin_lock(&domain_list_lock);
-    rc = domain_table[id] ? -EEXIST : 0;
+    if (!rc && domain_table[id])
+        rc = -EEXIST;
     if (!rc) {
         table_set(id, d);
         domain_end = MAX(domain_end, id + 1u);

@@ -44,13 +44,3 @@ char *strchr(const char *s, int c)
             return NULL;
     }
 }
-
-char *strstr(const char *s, const char *needle)
-{
-    size_t n = strlen(needle);
-
-    for (; strncmp(s, needle, n); s++)
-        if (!*s)
-            return NULL;
-    return (char *)(uintptr_t)s;
-}
