@@ -260,12 +260,8 @@ static bool may_take(const struct runqueue *rq, const struct sched_unit *u, bool
 static bool steal_from(struct runqueue *rq, struct runqueue *from, bool balance, uint64_t t)
 {
     struct sched_unit *found = NULL;
-    struct list *pos;
 
-    list_for_each(pos, &from->queue)
-    {
-        struct sched_unit *u = list_entry(pos, struct sched_unit, link);
-
+    for (struct sched_unit *u = from->queue; u; u = u->next) {
         if (!may_take(rq, u, balance) || (balance && from->load < rq->load + u->weight))
             continue;
         if (!found || (cpumask_test(&u->soft, rq->cpu) && !cpumask_test(&found->soft, rq->cpu)))
@@ -372,14 +368,12 @@ static struct sched_unit *choose_next(struct runqueue *rq, struct sched_unit *pr
  * looked for work. MAX_CPUS: none. */
 static unsigned idle_helper(const struct runqueue *rq)
 {
-    const struct list *pos;
     unsigned cpu;
 
-    if (!rq->nr_queued)
-        return MAX_CPUS;
-    for_each_cpu_in(cpu, &idle_cpus) list_for_each(
-        pos, &rq->queue) if (cpumask_test(&list_entry(pos, struct sched_unit, link)->affinity,
-                                          cpu)) return cpu;
+    for_each_cpu_in(cpu, &idle_cpus)
+        for (const struct sched_unit *u = rq->queue; u; u = u->next)
+            if (cpumask_test(&u->affinity, cpu))
+                return cpu;
     return MAX_CPUS;
 }
 
@@ -455,7 +449,6 @@ int sched_vcpu_init(struct vcpu *v, unsigned cpu)
     if (!u)
         return -ENOMEM;
     u->vcpu = v;
-    list_init(&u->link);
     u->weight = v->domain->sched ? v->domain->sched->weight : SCHED_WEIGHT_DEFAULT;
     for (unsigned i = 0; i < ARRAY_SIZE(u->affinity.w); i++)
         u->affinity.w[i] = u->soft.w[i] = ~0UL;
@@ -491,7 +484,6 @@ void sched_cpu_init(unsigned cpu)
     if (!rq)
         panic("no memory for the runqueue of CPU %u\n", cpu);
     spin_lock_init(&rq->lock);
-    list_init(&rq->queue);
     rq->cpu = cpu;
     rq->slice_at = UINT64_MAX;
     timer_init(&rq->slice, sched_tick_from_timer, NULL, cpu);

@@ -27,12 +27,8 @@ static bool eligible(const struct runqueue *rq, const struct sched_unit *u)
 static void average(struct runqueue *rq)
 {
     int64_t sum = 0, weights = 0, base = rq->vtime;
-    struct list *pos;
 
-    list_for_each(pos, &rq->queue)
-    {
-        struct sched_unit *u = list_entry(pos, struct sched_unit, link);
-
+    for (const struct sched_unit *u = rq->queue; u; u = u->next) {
         sum += (u->vruntime - base) * (int64_t)u->weight;
         weights += u->weight;
     }
@@ -118,18 +114,24 @@ void eevdf_leave(struct runqueue *rq, struct sched_unit *u)
 
 void eevdf_enqueue(struct runqueue *rq, struct sched_unit *u)
 {
-    struct list *pos;
+    struct sched_unit **at = &rq->queue;
 
-    list_for_each(pos, &rq->queue) if (list_entry(pos, struct sched_unit, link)->deadline >
-                                       u->deadline) break;
-    list_add_tail(pos, &u->link); /* before pos */
+    while (*at && (*at)->deadline <= u->deadline)
+        at = &(*at)->next;
+    u->next = *at;
+    u->at = at;
+    if (u->next)
+        u->next->at = &u->next;
+    *at = u;
     u->queued = true;
     rq->nr_queued++;
 }
 
 void eevdf_dequeue(struct runqueue *rq, struct sched_unit *u)
 {
-    list_del(&u->link);
+    *u->at = u->next;
+    if (u->next)
+        u->next->at = u->at;
     u->queued = false;
     rq->nr_queued--;
 }
@@ -137,13 +139,9 @@ void eevdf_dequeue(struct runqueue *rq, struct sched_unit *u)
 struct sched_unit *eevdf_pick(struct runqueue *rq, const struct sched_unit *not_if_other)
 {
     struct sched_unit *fallback = NULL;
-    struct list *pos;
 
     average(rq);
-    list_for_each(pos, &rq->queue)
-    {
-        struct sched_unit *u = list_entry(pos, struct sched_unit, link);
-
+    for (struct sched_unit *u = rq->queue; u; u = u->next) {
         if (u == not_if_other)
             continue;
         if (eligible(rq, u))
@@ -152,9 +150,7 @@ struct sched_unit *eevdf_pick(struct runqueue *rq, const struct sched_unit *not_
             fallback = u;
     }
     /* Only the one that yields was eligible: the next best, or it again if it is alone. */
-    if (!fallback && rq->nr_queued)
-        fallback = list_entry(rq->queue.next, struct sched_unit, link);
-    return fallback;
+    return fallback ? fallback : rq->queue;
 }
 
 static uint64_t slice_left(const struct sched_unit *u)
@@ -187,17 +183,10 @@ uint64_t eevdf_wake_delay(const struct runqueue *rq, const struct sched_unit *wo
 uint64_t eevdf_run_time(const struct runqueue *rq, const struct sched_unit *next)
 {
     uint64_t run = slice_left(next);
-    const struct list *pos;
 
     if (!rq->nr_queued)
         return UINT64_MAX;
-    list_for_each(pos, &rq->queue)
-    {
-        const struct sched_unit *u = list_entry(pos, struct sched_unit, link);
-
-        if (u->deadline >= next->deadline)
-            break;
+    for (const struct sched_unit *u = rq->queue; u && u->deadline < next->deadline; u = u->next)
         run = MIN(run, eligible_in(rq, u)); /* it will preempt then */
-    }
     return MAX(run, SCHED_GRANULARITY_NS);
 }

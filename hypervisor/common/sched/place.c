@@ -19,7 +19,9 @@ static bool usable(const cpumask_t *m)
 {
     unsigned cpu;
 
-    for_each_cpu_in(cpu, &cpus_online) if (cpumask_test(m, cpu)) return true;
+    for_each_cpu_in(cpu, &cpus_online)
+        if (cpumask_test(m, cpu))
+            return true;
     return false;
 }
 
@@ -36,8 +38,7 @@ unsigned sched_choose_cpu(const struct sched_unit *u)
     if (cpumask_test(&idle_cpus, home) && cpumask_test(&u->affinity, home) &&
         cpumask_test(&u->soft, home))
         return home;
-    for_each_cpu_in(cpu, &cpus_online)
-    {
+    for_each_cpu_in(cpu, &cpus_online) {
         bool busy = !cpumask_test(&idle_cpus, cpu);
         uint64_t cost = (uint64_t)busy << 63 | (uint64_t)!cpumask_test(&u->soft, cpu) << 62 |
                         cpu_data[cpu]->rq->load << 1 | (cpu != home);

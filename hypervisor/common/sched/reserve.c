@@ -71,12 +71,8 @@ void reserve_wake(struct sched_unit *u, uint64_t t)
 struct sched_unit *reserve_pick(struct runqueue *rq, uint64_t t)
 {
     struct sched_unit *first = NULL;
-    struct list *pos;
 
-    list_for_each(pos, &rq->queue)
-    {
-        struct sched_unit *u = list_entry(pos, struct sched_unit, link);
-
+    for (struct sched_unit *u = rq->queue; u; u = u->next) {
         if (!unit_reserved(u))
             continue;
         refill(u, t);
@@ -89,19 +85,14 @@ struct sched_unit *reserve_pick(struct runqueue *rq, uint64_t t)
 uint64_t reserve_run_time(const struct runqueue *rq, const struct sched_unit *next, uint64_t t)
 {
     uint64_t run = UINT64_MAX;
-    const struct list *pos;
 
     if (!rq->nr_queued)
         return run;
     if (reserve_due(next))
         run = (uint64_t)next->reserve.left;
-    list_for_each(pos, &rq->queue)
-    {
-        const struct sched_unit *u = list_entry(pos, struct sched_unit, link);
-
+    for (const struct sched_unit *u = rq->queue; u; u = u->next)
         if (unit_reserved(u) && u->reserve.until > t)
             run = MIN(run, u->reserve.until - t); /* it has a budget again */
-    }
     return run;
 }
 
@@ -112,9 +103,10 @@ static unsigned find_room(const unsigned *used, const cpumask_t *allowed, unsign
 {
     unsigned best = MAX_CPUS, cpu;
 
-    for_each_cpu_in(cpu, &cpus_online) if (cpumask_test(allowed, cpu) &&
-                                           used[cpu] + ppm <= RESERVE_MAX &&
-                                           (best == MAX_CPUS || used[cpu] < used[best])) best = cpu;
+    for_each_cpu_in(cpu, &cpus_online)
+        if (cpumask_test(allowed, cpu) && used[cpu] + ppm <= RESERVE_MAX &&
+            (best == MAX_CPUS || used[cpu] < used[best]))
+            best = cpu;
     return best;
 }
 

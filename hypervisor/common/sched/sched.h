@@ -19,7 +19,6 @@
 #define SCHED_SCHED_H
 
 #include <hv/sched.h>
-#include <hv/list.h>
 #include <hv/lock.h>
 
 #define SCHED_SLICE_NS       4000000UL /* service asked for at a time */
@@ -34,7 +33,7 @@
 
 struct sched_unit { /* one for each vCPU */
     struct vcpu *vcpu;
-    struct list link; /* rq->queue, by deadline; points at itself when not queued */
+    struct sched_unit *next, **at; /* in rq->queue, while queued; at: what points here */
     bool queued;
     bool parked; /* its domain used up its cap for this period */
     _Atomic bool yielding, migrate, wake_pending;
@@ -59,7 +58,7 @@ struct sched_unit { /* one for each vCPU */
 struct runqueue { /* one for each CPU */
     spinlock_t lock;
     unsigned cpu;
-    struct list queue; /* runnable units but the running one, earliest deadline first */
+    struct sched_unit *queue; /* runnable ones but the running one, earliest deadline first */
     unsigned nr_queued;
     struct sched_unit *curr; /* chosen; the idle vCPU's when there is none */
     struct sched_unit *idle;

@@ -11,7 +11,6 @@
 #define HV_FRAME_H
 
 #include <hv/types.h>
-#include <hv/list.h>
 
 struct domain;
 struct vcpu;

@@ -38,7 +38,6 @@ static inline mfn_t maddr_to_mfn(uint64_t maddr)
 }
 
 #define ARRAY_SIZE(a)      (sizeof(a) / sizeof((a)[0]))
-#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 #define likely(x)          __builtin_expect(!!(x), 1)
 #define unlikely(x)        __builtin_expect(!!(x), 0)
 #define MIN(a, b)          ((a) < (b) ? (a) : (b))
