@@ -9,18 +9,6 @@
 #include <hv/irq.h>
 #include "port.h"
 
-/* With d's lock: a new port as `as` says. */
-static long port_make(struct domain *d, struct port as, evtchn_port_t *out)
-{
-    int port = port_alloc(d);
-
-    if (port < 0)
-        return port;
-    port_bind(d, (unsigned)port, as);
-    *out = (evtchn_port_t)port;
-    return 0;
-}
-
 long evtchn_alloc_unbound(void *arg)
 {
     struct evtchn_alloc_unbound *op = arg;

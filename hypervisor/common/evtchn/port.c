@@ -111,6 +111,17 @@ void port_bind(struct domain *d, unsigned port, struct port as)
     __atomic_store_n(&p->state, as.state, __ATOMIC_RELEASE);
 }
 
+long port_make(struct domain *d, struct port as, evtchn_port_t *out)
+{
+    int port = port_alloc(d);
+
+    if (port < 0)
+        return port;
+    port_bind(d, (unsigned)port, as);
+    *out = (evtchn_port_t)port;
+    return 0;
+}
+
 void port_free(struct domain *d, unsigned port)
 {
     struct port *p = port_find(d, port);

@@ -117,6 +117,8 @@ static inline struct port *port_find(struct domain *d, unsigned port)
 int port_alloc(struct domain *d);
 /* With d's lock: a reserved port becomes what `as` says (state, vcpu, remote …). */
 void port_bind(struct domain *d, unsigned port, struct port as);
+/* Both at once: 0, or -errno. */
+long port_make(struct domain *d, struct port as, evtchn_port_t *out);
 /* With d's lock: what senders no longer find is free again. Quiesces. */
 void port_free(struct domain *d, unsigned port);
 /* Close a port of d, whatever it is. No lock held. -EINVAL */

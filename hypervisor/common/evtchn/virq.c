@@ -45,7 +45,7 @@ long evtchn_bind_virq(void *arg)
     struct evtchn_bind_virq *op = arg;
     struct domain *d = current->domain;
     struct vcpu *v = domain_vcpu(d, op->vcpu);
-    int port;
+    long rc = -EEXIST;
 
     if (op->virq >= ARRAY_SIZE(v->virq_port) || (virq_is_global(op->virq) && op->vcpu != 0))
         return -EINVAL;
@@ -53,14 +53,14 @@ long evtchn_bind_virq(void *arg)
         return -ENOENT;
 
     evtchn_lock(d);
-    port = v->virq_port[op->virq] ? -EEXIST : port_alloc(d);
-    if (port > 0) {
-        port_bind(d, (unsigned)port,
-                  (struct port){
-                      .state = EVTCHNSTAT_virq, .vcpu = (uint16_t)op->vcpu, .number = op->virq});
-        __atomic_store_n(&v->virq_port[op->virq], (unsigned)port, __ATOMIC_RELEASE);
-        op->port = (evtchn_port_t)port;
-    }
+    if (!v->virq_port[op->virq])
+        rc = port_make(d,
+                       (struct port){.state = EVTCHNSTAT_virq,
+                                     .vcpu = (uint16_t)op->vcpu,
+                                     .number = op->virq},
+                       &op->port);
+    if (!rc)
+        __atomic_store_n(&v->virq_port[op->virq], op->port, __ATOMIC_RELEASE);
     evtchn_unlock(d);
-    return port < 0 ? port : 0;
+    return rc;
 }
