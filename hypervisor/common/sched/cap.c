@@ -17,14 +17,14 @@
 
 static int64_t period_budget(const struct sched_domain *sd)
 {
-    return (int64_t)(CAP_PERIOD_NS / 100 * sd->cap);
+    return (int64_t)(CAP_PERIOD_NS / 100 * sd->set.cap);
 }
 
 void cap_charge(struct sched_unit *u, uint64_t ran_ns, uint64_t t)
 {
     struct sched_domain *sd = u->vcpu->domain->sched;
 
-    if (!sd || !sd->cap)
+    if (!sd->set.cap)
         return;
     if (__atomic_sub_fetch(&sd->budget, (int64_t)ran_ns, __ATOMIC_RELAXED) <= 0)
         u->parked = true;
@@ -37,7 +37,7 @@ uint64_t cap_left(const struct sched_unit *u)
     const struct sched_domain *sd = u->vcpu->domain->sched;
     int64_t left;
 
-    if (!sd || !sd->cap)
+    if (!sd || !sd->set.cap)
         return UINT64_MAX;
     left = sd->budget;
     return left > 0 ? (uint64_t)left : 0;
@@ -98,7 +98,7 @@ int sched_domain_init(struct domain *d)
 
     if (!sd)
         return -ENOMEM;
-    sd->weight = SCHED_WEIGHT_DEFAULT;
+    sd->set.weight = SCHED_WEIGHT_DEFAULT;
     sd->domain = d;
     timer_init(&sd->refill, refill, sd, this_cpu_id());
     d->sched = sd;
@@ -142,11 +142,10 @@ int sched_set_params(struct domain *d, const struct sched_params *p)
 {
     struct sched_domain *sd = d->sched;
 
-    if (!sd || p->weight < 1 || p->weight > 65535 || p->cap > 100 * MAX_CPUS)
+    if (p->weight < 1 || p->weight > 65535 || p->cap > 100 * MAX_CPUS)
         return -EINVAL;
     charge_running(d); /* what ran before is no use of the new budget */
-    sd->weight = p->weight;
-    sd->cap = p->cap;
+    sd->set = *p;
     sd->budget = period_budget(sd);
     for_each_vcpu(d, v)
         reweigh(v, p->weight);
@@ -156,6 +155,5 @@ int sched_set_params(struct domain *d, const struct sched_params *p)
 
 void sched_get_params(const struct domain *d, struct sched_params *p)
 {
-    *p = (struct sched_params){.weight = d->sched ? d->sched->weight : SCHED_WEIGHT_DEFAULT,
-                               .cap = d->sched ? d->sched->cap : 0};
+    *p = d->sched->set;
 }

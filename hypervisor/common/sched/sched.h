@@ -71,7 +71,7 @@ struct runqueue { /* one for each CPU */
 };
 
 struct sched_domain {       /* d->sched */
-    unsigned weight, cap;   /* cap: percent of a CPU; 0: none */
+    struct sched_params set;
     _Atomic int64_t budget; /* ns left in this period; may be negative: a debt */
     _Atomic bool refilling; /* the timer is set */
     struct timer refill;
@@ -142,5 +142,8 @@ unsigned sched_choose_cpu(const struct sched_unit *u); /* neither running nor qu
 
 /* runstate.c; rq locked */
 void runstate_change(struct vcpu *v, int state, uint64_t at);
+
+/* watchdog.c: id 0 makes one (its id is returned), seconds 0 ends it. -EINVAL, -ENOSPC. */
+long domain_watchdog(struct domain *d, unsigned id, unsigned seconds);
 
 #endif

@@ -15,7 +15,6 @@
 #include <asm/cpu.h>
 #include <asm/uaccess.h>
 #include "sched.h"
-#include "schedop.h"
 
 #define POLL_PORTS_MAX 128
 

@@ -12,7 +12,7 @@
 #include <hv/time.h>
 #include <hv/timer.h>
 #include <xen/sched.h>
-#include "schedop.h"
+#include "sched.h"
 
 #define NR_WATCHDOGS 2
 
