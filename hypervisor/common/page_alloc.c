@@ -22,9 +22,9 @@ enum { ZONE_DMA32, ZONE_HIGH, NR_ZONES };
 
 static spinlock_t alloc_lock = SPINLOCK_INIT;
 static struct buddy zone[NR_ZONES] = {{.free_flag = FF_FREE}, {.free_flag = FF_FREE}};
-static uint64_t nr_free, nr_dirty, nr_total;
+static uint64_t nr_free, nr_dirty;
+static uint64_t nr_total;   /* of the machine; 0: not started */
 static uint64_t nr_claimed; /* of the free ones: only for the domains that claimed them */
-static bool started;
 unsigned long frames_to_reap;
 
 uint64_t frames_total(void)
@@ -44,14 +44,9 @@ uint64_t frames_scrub_pending(void)
     return READ_ONCE(nr_dirty);
 }
 
-void page_alloc_set_total(uint64_t frames)
+void page_alloc_start(uint64_t total)
 {
-    nr_total = frames;
-}
-
-void page_alloc_start(void)
-{
-    started = true;
+    nr_total = total;
 }
 
 static struct buddy *zone_of(uint64_t n)
@@ -221,7 +216,7 @@ mfn_t alloc_frames(struct domain *d, unsigned order, unsigned flags)
 {
     uint64_t first;
 
-    if (!started)
+    if (!nr_total)
         return boot_alloc_frames(order);
     if (d && (order > ORDER_MAX || !count_pages(d, 1L << order)))
         return INVALID_MFN;

@@ -200,8 +200,7 @@ void frames_init(void)
             FRAME_TABLE[n].flags = FF_RAM | FF_DIRTY;
     }
     show_m2p();
-    page_alloc_set_total(total);
-    page_alloc_start();
+    page_alloc_start(total);
     for (unsigned i = 0; i < nr_ranges; i++)
         if (ranges[i].start < ranges[i].end)
             page_alloc_add(ranges[i].start >> PAGE_SHIFT, ranges[i].end >> PAGE_SHIFT);

@@ -70,9 +70,8 @@ uint64_t buddy_alloc(struct buddy *b, unsigned order, uint64_t *stamp);
 void buddy_flush(uint64_t stamp);
 
 /* page_alloc.c, for frame_table.c and heap.c */
-void page_alloc_start(void);                       /* the free ranges come next */
+void page_alloc_start(uint64_t total);             /* frames of RAM; the free ranges come next */
 void page_alloc_add(uint64_t first, uint64_t end); /* frames [first, end) become free */
-void page_alloc_set_total(uint64_t frames);
 uint64_t heap_frames_free(void); /* frames inside the heap that nothing uses */
 void heap_frame_free(mfn_t f);   /* last reference of an unshared page went */
 /* frame_table.c: before the allocator runs */

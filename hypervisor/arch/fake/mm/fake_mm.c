@@ -346,8 +346,7 @@ void fake_mm_start(uint64_t nr)
     cpus_online = (cpumask_t){{(1UL << FAKE_CPUS) - 1}};
     for (unsigned i = 0; i < FAKE_CPUS; i++)
         cpus[i].id = i;
-    page_alloc_set_total(nr);
-    page_alloc_start();
+    page_alloc_start(nr);
     page_alloc_add(FAKE_FIRST, fake_nr_frames);
     heap_init();
     dom_xen = new_domain(DOMID_XEN);
