@@ -38,7 +38,7 @@ long evtchn_bind_pirq(void *arg)
     struct domain *d = current->domain;
     struct evtchn_domain *ed = d->evtchn;
     unsigned pirq = op->pirq;
-    int port, rc;
+    long rc = -ENOMEM;
 
     if (pirq >= nr_pirqs())
         return -EINVAL;
@@ -49,31 +49,26 @@ long evtchn_bind_pirq(void *arg)
     if (!ed->pirq_port)
         __atomic_store_n(&ed->pirq_port, hv_alloc(nr_pirqs() * sizeof(*ed->pirq_port)),
                          __ATOMIC_RELEASE);
-    port = evtchn_pirq_port(d, pirq) ? -EEXIST : port_alloc(d);
-    if (port > 0 && !ed->pirq_port) {
-        port_free(d, (unsigned)port);
-        port = -ENOMEM;
-    }
-    if (port > 0) {
-        /* Usable before the interrupt is unmasked: its first edge must find it. Not closable yet.
-         */
-        port_bind(d, (unsigned)port,
-                  (struct port){.state = EVTCHNSTAT_pirq, .reserved = true, .number = pirq});
-        pirq_port_set(d, pirq, (unsigned)port);
-    }
+    if (evtchn_pirq_port(d, pirq))
+        rc = -EEXIST;
+    else if (ed->pirq_port) /* not closable yet: */
+        rc = port_make(d,
+                       (struct port){.state = EVTCHNSTAT_pirq, .reserved = true, .number = pirq},
+                       &op->port);
+    if (!rc) /* usable before the interrupt is unmasked: its first edge must find it */
+        pirq_port_set(d, pirq, op->port);
     evtchn_unlock(d);
-    if (port < 0)
-        return port;
+    if (rc)
+        return rc;
 
     rc = pirq_bind(d->vcpu[0], pirq, op->flags & BIND_PIRQ__WILL_SHARE);
 
     evtchn_lock(d);
     if (rc) {
         pirq_port_set(d, pirq, 0);
-        port_free(d, (unsigned)port);
+        port_free(d, op->port);
     } else {
-        WRITE_ONCE(port_find(d, (unsigned)port)->reserved, false);
-        op->port = (evtchn_port_t)port;
+        WRITE_ONCE(port_find(d, op->port)->reserved, false);
     }
     evtchn_unlock(d);
     return rc;

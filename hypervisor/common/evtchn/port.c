@@ -140,12 +140,8 @@ void port_free(struct domain *d, unsigned port)
 
 void evtchn_polling(struct vcpu *v, bool on)
 {
-    if (__atomic_exchange_n(&v->polling, on, __ATOMIC_SEQ_CST) == on)
-        return;
-    if (on)
-        v->domain->evtchn->pollers++;
-    else
-        v->domain->evtchn->pollers--;
+    if (__atomic_exchange_n(&v->polling, on, __ATOMIC_SEQ_CST) != on)
+        v->domain->evtchn->pollers += on ? 1 : -1;
 }
 
 /* Wake whoever polls this port, or several ports that may include it. */
