@@ -16,26 +16,18 @@
 
 #define PREFIX "(mullion) "
 
-static void vprintk(enum loglevel level, const char *fmt, va_list ap)
+void printk_level(enum loglevel level, const char *fmt, ...)
 {
     char line[320];
     const size_t prefix = sizeof(PREFIX) - 1;
+    va_list ap;
     int n;
 
     memcpy(line, PREFIX, prefix);
-    n = vsnprintf(line + prefix, sizeof(line) - prefix, fmt, ap);
-    if (n < 0)
-        return;
-    console_write_log(line, MIN(prefix + (size_t)n, sizeof(line) - 1), (int)level <= opt.loglvl);
-}
-
-void printk_level(enum loglevel level, const char *fmt, ...)
-{
-    va_list ap;
-
     va_start(ap, fmt);
-    vprintk(level, fmt, ap);
+    n = vsnprintf(line + prefix, sizeof(line) - prefix, fmt, ap);
     va_end(ap);
+    console_write_log(line, MIN(prefix + (size_t)n, sizeof(line) - 1), (int)level <= opt.loglvl);
 }
 
 void panic(const char *fmt, ...)

@@ -33,14 +33,13 @@ void softirq_raise_on(unsigned cpu, enum softirq s)
 
 void softirq_run(void)
 {
-    for (;;) {
-        /* schedule() may move us: but not to another CPU, since each CPU has one stack. */
-        struct cpu *c = this_cpu();
-        uint32_t pending = c->softirq_pending;
+    /* schedule() may move us: but not to another CPU, since each CPU has one stack. */
+    struct cpu *c = this_cpu();
+    uint32_t pending;
 
-        if (!pending)
-            return;
-        enum softirq s = (enum softirq)__builtin_ctz(pending);
+    while ((pending = c->softirq_pending) != 0) {
+        unsigned s = (unsigned)__builtin_ctz(pending);
+
         __atomic_fetch_and(&c->softirq_pending, ~(1u << s), __ATOMIC_SEQ_CST);
         handlers[s]();
     }

@@ -20,11 +20,9 @@
 void vcpu_info_show(struct vcpu *v)
 {
     v->info_here = NULL;
-    if (v->vcpu_info_registered)
-        v->info_here =
-            (struct vcpu_info *)((char *)vcpu_info_window(v->info_mfn) + v->info_offset);
-    else
-        v->info_here = vcpu_info_map(v);
+    v->info_here = v->vcpu_info_registered
+                       ? (void *)((char *)vcpu_info_window(v->info_mfn) + v->info_offset)
+                       : vcpu_info_map(v);
 }
 
 void vcpu_info_hide(struct vcpu *v)

@@ -42,11 +42,19 @@ static void periodic_fires(void *data)
         vcpu_periodic_work(v);
 }
 
+static void poll_times_out(void *data)
+{
+    struct vcpu *v = data;
+
+    if (v->polling)
+        vcpu_unblock(v);
+}
+
 void vcpu_timers_init(struct vcpu *v)
 {
     timer_init(&v->singleshot, singleshot_fires, v, v->cpu);
     timer_init(&v->periodic, periodic_fires, v, v->cpu);
-    timer_init(&v->poll_timer, vcpu_poll_timeout, v, v->cpu);
+    timer_init(&v->poll_timer, poll_times_out, v, v->cpu);
 }
 
 void vcpu_timers_kill(struct vcpu *v)

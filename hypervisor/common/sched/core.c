@@ -226,20 +226,6 @@ void vcpu_block(void)
         softirq_raise(SOFTIRQ_SCHEDULE);
 }
 
-void vcpu_poll_timeout(void *data)
-{
-    struct vcpu *v = data;
-
-    if (v->polling)
-        vcpu_unblock(v);
-}
-
-void vcpu_yield(void)
-{
-    current->sched->yielding = true;
-    softirq_raise(SOFTIRQ_SCHEDULE);
-}
-
 /* --- the switch ------------------------------------------------------------------------------ */
 
 /* May rq have u, which waits elsewhere? To balance, only what prefers to run here, and does not
@@ -435,12 +421,12 @@ void schedule(void)
     irq_restore(flags);
 }
 
-void sched_tick_from_timer(void *data)
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void slice_ends(void *data)
 {
     softirq_raise(SOFTIRQ_SCHEDULE);
 }
-
-/* --- life ------------------------------------------------------------------------------------ */
 
 int sched_vcpu_init(struct vcpu *v, unsigned cpu)
 {
@@ -486,7 +472,7 @@ void sched_cpu_init(unsigned cpu)
     spin_lock_init(&rq->lock);
     rq->cpu = cpu;
     rq->slice_at = UINT64_MAX;
-    timer_init(&rq->slice, sched_tick_from_timer, NULL, cpu);
+    timer_init(&rq->slice, slice_ends, NULL, cpu);
     cpu_data[cpu]->rq = rq;
 }
 

@@ -129,33 +129,33 @@ static void give(struct vcpu *v, const struct reserve *r)
 int sched_set_reservation(struct domain *d, uint64_t period_ns, uint64_t budget_ns)
 {
     unsigned used[MAX_CPUS], ppm;
-    uint8_t home[MAX_CPUS];
+    uint8_t home[DOMAIN_MAX_VCPUS];
     struct reserve r = {.budget = budget_ns, .period = period_ns, .left = (int64_t)budget_ns};
 
     if (budget_ns && (period_ns < PERIOD_MIN_NS || period_ns > PERIOD_MAX_NS ||
                       budget_ns > period_ns || budget_ns * PPM / period_ns == 0))
         return -EINVAL;
-    if (!d->vcpu || !d->vcpu[0] || d->max_vcpus > ARRAY_SIZE(home))
+    if (!domain_vcpu(d, 0))
         return budget_ns ? -EINVAL : 0;
     ppm = budget_ns ? (unsigned)(budget_ns * PPM / period_ns) : 0;
     spin_lock(&reserve_lock);
     memcpy(used, promised, sizeof(used));
-    for (unsigned i = 0; i < d->max_vcpus && d->vcpu[i]; i++)
-        used[d->vcpu[i]->sched->reserve.home] -= share(d->vcpu[i]->sched);
-    for (unsigned i = 0; i < d->max_vcpus && d->vcpu[i] && ppm; i++) {
-        unsigned cpu = find_room(used, &d->vcpu[i]->sched->affinity, ppm);
+    for_each_vcpu(d, v)
+        used[v->sched->reserve.home] -= share(v->sched);
+    for_each_vcpu(d, v) {
+        unsigned cpu = ppm ? find_room(used, &v->sched->affinity, ppm) : 0;
 
         if (cpu == MAX_CPUS) {
             spin_unlock(&reserve_lock);
             return -ENOSPC;
         }
         used[cpu] += ppm;
-        home[i] = (uint8_t)cpu;
+        home[v->id] = (uint8_t)cpu;
     }
     r.until = now() + period_ns;
-    for (unsigned i = 0; i < d->max_vcpus && d->vcpu[i]; i++) {
-        r.home = ppm ? home[i] : 0;
-        give(d->vcpu[i], &r);
+    for_each_vcpu(d, v) {
+        r.home = home[v->id];
+        give(v, &r);
     }
     spin_unlock(&reserve_lock);
     return 0;
@@ -163,7 +163,7 @@ int sched_set_reservation(struct domain *d, uint64_t period_ns, uint64_t budget_
 
 void sched_get_reservation(const struct domain *d, uint64_t *period_ns, uint64_t *budget_ns)
 {
-    const struct vcpu *v = d->vcpu ? d->vcpu[0] : NULL;
+    const struct vcpu *v = domain_vcpu(d, 0);
 
     *period_ns = v ? v->sched->reserve.period : 0;
     *budget_ns = v ? v->sched->reserve.budget : 0;

@@ -20,7 +20,8 @@
 
 static long op_yield(uint64_t arg)
 {
-    vcpu_yield();
+    current->sched->yielding = true;
+    softirq_raise(SOFTIRQ_SCHEDULE);
     return 0;
 }
 

@@ -22,12 +22,10 @@ void vcpu_sleep_sync(struct vcpu *v);   /* and wait until it is off */
 void vcpu_pause(struct vcpu *v);        /* pause_count++, sleep_sync */
 void vcpu_unpause(struct vcpu *v);
 void vcpu_block(void);                  /* current: until an event is pending */
-void vcpu_yield(void);
 bool vcpu_runnable(const struct vcpu *v);
 void vcpu_kick(struct vcpu *v);         /* make it look at its pending events: wake, or IPI if it runs elsewhere */
 
 void schedule(void);                    /* softirq SCHEDULE */
-void sched_tick_from_timer(void *data);
 
 int sched_set_affinity(struct vcpu *v, const cpumask_t *hard); /* -EINVAL: no such CPU; -ENOSPC: its reservation */
 void sched_set_soft_affinity(struct vcpu *v, const cpumask_t *soft); /* preferred, not obeyed */
@@ -46,7 +44,6 @@ uint64_t cpu_idle_time(unsigned cpu);
 int sched_domain_init(struct domain *d);
 void sched_domain_destroy(struct domain *d);
 void vcpu_unblock(struct vcpu *v);      /* an event it waits for came */
-void vcpu_poll_timeout(void *v);        /* its poll_timer's function */
 hypercall_fn do_sched_op_compat;
 
 #endif
