@@ -3,7 +3,7 @@
  * The console: a ring that keeps the log's last 64 KiB, the serial line, and what a person types,
  * queued for dom0.
  *
- * Interface: console_init, console_write_log, do_console_io, console_read_ring, console_input.
+ * Interface: console_init, console_write_log, do_console_io, sysctl_readconsole, console_input.
  * Invariant: bytes [producer - min(producer, RING), producer) are valid; indices run freely and are
  * masked on use. Lock: console_lock, innermost of all, irqsave; nothing is called under it but the
  * UART.
@@ -12,7 +12,7 @@
 #include <hv/printk.h>
 #include <hv/evtchn.h>
 #include <asm/uaccess.h>
-#include <xen/sysctl.h>
+#include "sysctl/sysctl.h"
 
 #define RING_SIZE  (64u << 10)
 #define INPUT_SIZE 1024u
@@ -135,9 +135,9 @@ long do_console_io(struct hypercall *hc)
     }
 }
 
-/* XEN_SYSCTL_readconsole; see <xen/sysctl.h>. The caller copies *op back. */
-long console_read_ring(struct xen_sysctl_readconsole *op)
+long sysctl_readconsole(struct xen_sysctl *sysctl)
 {
+    struct xen_sysctl_readconsole *op = &sysctl->u.readconsole;
     unsigned long flags = lock_console();
     uint32_t pos = ring_consumer, end = ring_producer, done = 0;
 

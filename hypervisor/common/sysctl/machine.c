@@ -6,16 +6,10 @@
 #include <asm/uaccess.h>
 #include <hv/control.h>
 #include <hv/frame.h>
-#include <hv/printk.h>
 #include <hv/sched.h>
 #include <hv/string.h>
 
 #define PCI_FUNCTIONS 65536 /* of a segment: longer lists would hold the CPU */
-
-long sysctl_readconsole(struct xen_sysctl *op)
-{
-    return console_read_ring(&op->u.readconsole);
-}
 
 long sysctl_physinfo(struct xen_sysctl *op)
 {

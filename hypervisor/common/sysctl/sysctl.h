@@ -9,8 +9,9 @@
 
 typedef long sysctl_fn(struct xen_sysctl *op);
 
-sysctl_fn sysctl_readconsole, sysctl_physinfo, sysctl_getcpuinfo, sysctl_availheap,
-    sysctl_cputopoinfo, sysctl_numainfo, sysctl_pcitopoinfo; /* machine.c */
+sysctl_fn sysctl_readconsole; /* ../console.c */
+sysctl_fn sysctl_physinfo, sysctl_getcpuinfo, sysctl_availheap, sysctl_cputopoinfo,
+    sysctl_numainfo, sysctl_pcitopoinfo; /* machine.c */
 sysctl_fn sysctl_sched_id, sysctl_getdomaininfolist, sysctl_cpupool_op,
     sysctl_scheduler_op; /* domains.c */
 

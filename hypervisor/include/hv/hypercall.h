@@ -45,7 +45,7 @@ bool preempt_needed(void);     /* this CPU has softirq work pending */
 
 /* Handlers, by the folder that holds them */
 hypercall_fn do_multicall, do_xen_version, do_event_channel_op, do_grant_table_op, do_sched_op, do_set_timer_op, /* common */
-    do_domctl, do_sysctl, do_vm_assist, do_memory_op;
+    do_domctl, do_sysctl, do_vm_assist, do_memory_op, do_vcpu_op, do_sched_op_compat, do_console_io;
 hypercall_fn do_mmu_update, do_mmuext_op, do_update_va_mapping, do_update_va_mapping_otherdomain, do_set_gdt, /* arch/x86/pv */
     do_update_descriptor, do_set_trap_table, do_set_callbacks, do_callback_op, do_stack_switch, do_fpu_taskswitch,
     do_set_debugreg, do_get_debugreg, do_set_segment_base, do_iret, do_nmi_op;

@@ -22,11 +22,6 @@ void printk_level(enum loglevel level, const char *fmt, ...) __printf(2, 3);
  */
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 
-/* Interface to hypercalls (console.c): see <xen/xen.h> CONSOLEIO_*, <xen/sysctl.h> readconsole. */
-struct hypercall;
-long do_console_io(struct hypercall *hc);
-struct xen_sysctl_readconsole;
-long console_read_ring(struct xen_sysctl_readconsole *op);
 /* Called by the UART's receive path (interrupt context): queue input for dom0 and raise VIRQ_CONSOLE. */
 void console_input(char c);
 /* The boot order calls these. */

@@ -44,6 +44,5 @@ uint64_t cpu_idle_time(unsigned cpu);
 int sched_domain_init(struct domain *d);
 void sched_domain_destroy(struct domain *d);
 void vcpu_unblock(struct vcpu *v);      /* an event it waits for came */
-hypercall_fn do_sched_op_compat;
 
 #endif

@@ -109,6 +109,5 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, unsigned id) /* N
 /* common/vcpu.c */
 struct vcpu *vcpu_create(struct domain *d, unsigned id);
 void vcpu_destroy(struct vcpu *v);
-long do_vcpu_op(struct hypercall *hc);
 
 #endif
