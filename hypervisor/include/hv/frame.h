@@ -48,7 +48,6 @@ void frame_put(mfn_t f);                     /* the last one frees it */
 /* Take a reference and a type reference (promoting the frame when nothing holds another type). -EINVAL, -EBUSY, … */
 int __must_check frame_get_typed(mfn_t f, const struct domain *d, enum frame_type t);
 void frame_put_typed(mfn_t f);
-bool frame_is_writable_type(mfn_t f);        /* currently typed FT_WRITABLE or FT_SHARED */
 
 /* --- allocation ----------------------------------------------------------------------------------------------------- */
 #define ALLOC_NO_SCRUB 1u                    /* the caller overwrites all of it at once */

@@ -40,6 +40,12 @@ extern uint64_t fake_guest, fake_guest_size; /* size not 0: accesses outside of 
 extern uint64_t fake_mmio_hv;     /* a device frame that is the hypervisor's */
 extern uint64_t fake_msix;        /* a device frame that is an MSI-X table */
 
+/* What the M2P says; ~0UL: nothing. */
+static inline uint64_t m2p_get(mfn_t f)
+{
+    return mfn_is_ram(f) ? fake_m2p[f.m] : ~0UL;
+}
+
 /*
  * Count from scratch, from the tables, pins, vCPUs and owners, what every frame's words should be;
  * and that no frame is a table and writable at once. NULL, or the first difference, in words.

@@ -5,13 +5,8 @@
  * Interface: set_trap_table, set_callbacks, callback_op, nmi_op. Addresses are checked to be
  * canonical here; whether they are mapped is the guest's business.
  */
-#include <hv/domain.h>
-#include <hv/hypercall.h>
 #include <hv/string.h>
-#include <hv/vcpu.h>
 #include <xen/nmi.h>
-#include <asm/cpu.h>
-#include <asm/uaccess.h>
 #include "pv_core.h"
 
 #define NR_VECTORS 256

@@ -8,17 +8,10 @@
  * may ask to be called again (-HC_RESTART), which starts over with what is installed already being
  * installed again. The vCPU does not run meanwhile.
  */
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/frame.h>
 #include <hv/sched.h>
 #include <hv/string.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
-#include <asm/cpu.h>
 #include <asm/msr.h>
-#include <asm/pv.h>
-#include <asm/uaccess.h>
 #include "pv_core.h"
 
 #define FXSAVE_SIZE 512

@@ -38,24 +38,18 @@ static uint32_t nr_subs(uint32_t leaf)
     return 0;
 }
 
-/* Registers in which a written leaf takes bits away: EAX … EDX as bits 0 … 3. */
-static unsigned limited_registers(uint32_t leaf, uint32_t sub)
-{
-    switch (leaf) {
-    case 1:
-    case 0x80000001:
-        return 1u << 2 | 1u << 3;
-    case 7:
-        return sub ? 15 : 1u << 1 | 1u << 2 | 1u << 3;
-    case 0xd:
-        return sub == 1 ? 1u << 0 : 0;
-    case 0x80000007:
-        return 1u << 3;
-    case 0x80000008:
-        return 1u << 1;
-    }
-    return 0;
-}
+/* Where each word of a featureset comes from; the words that are missing are of MSRs and read as
+ * zero. */
+static const struct {
+    uint8_t word, reg;
+    uint32_t leaf, sub;
+} feature_words[] = {
+    {0, 3, 1, 0},           {1, 2, 1, 0},  {2, 3, 0x80000001, 0}, {3, 2, 0x80000001, 0},
+    {4, 0, 0xd, 1},         {5, 1, 7, 0},  {6, 2, 7, 0},          {7, 3, 0x80000007, 0},
+    {8, 1, 0x80000008, 0},  {9, 3, 7, 0},  {10, 0, 7, 1},         {11, 0, 0x80000021, 0},
+    {12, 1, 7, 1},          {13, 3, 7, 2}, {14, 2, 7, 1},         {15, 3, 7, 1},
+    {18, 2, 0x80000021, 0},
+};
 
 /* EAX … EDX by number */
 static uint32_t *reg(struct cpuid_regs *r, unsigned n)
@@ -63,24 +57,27 @@ static uint32_t *reg(struct cpuid_regs *r, unsigned n)
     return &r->eax + n;
 }
 
+/* Where features are, a written leaf takes bits away. */
 void cpuid_limit(const struct domain *d, uint32_t leaf, uint32_t sub, struct cpuid_regs *r)
 {
-    unsigned limited = limited_registers(leaf, sub);
+    uint32_t any = nr_subs(leaf) ? sub : XEN_CPUID_NO_SUBLEAF,
+             feature_sub = nr_subs(leaf) ? sub : 0;
 
-    if (!d->nr_cpuid_leaves)
-        return;
-    sub = nr_subs(leaf) ? sub : XEN_CPUID_NO_SUBLEAF;
     for (unsigned i = 0; i < d->nr_cpuid_leaves; i++) {
         const xen_cpuid_leaf_t *l = &d->cpuid_leaves[i];
         const uint32_t regs[4] = {l->a, l->b, l->c, l->d};
 
-        if (l->leaf != leaf || l->subleaf != sub)
+        if (l->leaf != leaf || l->subleaf != any)
             continue;
         if (leaf == 0 || leaf == 0x80000000)
             r->eax = MIN(r->eax, l->a);
-        for (unsigned k = 0; k < 4; k++)
-            if (limited & 1u << k) /* what follows the vCPU's own state is not in the list */
-                *reg(r, k) &= regs[k] | (leaf == 1 && k == 2 ? LEAF1_C_OSXSAVE | LEAF1_C_HV : 0);
+        for (unsigned k = 0; k < ARRAY_SIZE(feature_words); k++) {
+            unsigned n = feature_words[k].reg;
+
+            if (feature_words[k].leaf == leaf && feature_words[k].sub == feature_sub)
+                /* what follows the vCPU's own state is not in the list */
+                *reg(r, n) &= regs[n] | (leaf == 1 && n == 2 ? LEAF1_C_OSXSAVE | LEAF1_C_HV : 0);
+        }
         return;
     }
 }
@@ -259,19 +256,6 @@ long sysctl_get_cpu_policy(struct xen_sysctl *op)
         rc = put_msrs((uint64_t)p->msrs.p, &p->nr_msrs);
     return rc;
 }
-
-/* Where each word of a featureset comes from; the words that are missing are of MSRs and read as
- * zero. */
-static const struct {
-    uint8_t word, reg;
-    uint32_t leaf, sub;
-} feature_words[] = {
-    {0, 3, 1, 0},           {1, 2, 1, 0},  {2, 3, 0x80000001, 0}, {3, 2, 0x80000001, 0},
-    {4, 0, 0xd, 1},         {5, 1, 7, 0},  {6, 2, 7, 0},          {7, 3, 0x80000007, 0},
-    {8, 1, 0x80000008, 0},  {9, 3, 7, 0},  {10, 0, 7, 1},         {11, 0, 0x80000021, 0},
-    {12, 1, 7, 1},          {13, 3, 7, 2}, {14, 2, 7, 1},         {15, 3, 7, 1},
-    {18, 2, 0x80000021, 0},
-};
 
 static void featureset(bool raw, uint32_t words[NR_FEATURES])
 {

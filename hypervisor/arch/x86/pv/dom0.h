@@ -8,7 +8,6 @@
 #define PV_DOM0_H
 
 #include <asm/pv_mm.h>
-#include <hv/domain.h>
 #include <hv/elf.h>
 
 struct run { /* pfns [pfn, pfn + n) are frames [mfn, mfn + n) */

@@ -12,8 +12,6 @@
  * our own exit.
  */
 #include "pv_core.h"
-#include <asm/pv.h>
-#include <asm/uaccess.h>
 
 #define REX_W 0x48
 #define IRET  0xcf

@@ -8,10 +8,7 @@
  * domain's mmu_lock, inside.
  */
 #include <asm/pv_mm.h>
-#include <hv/domain.h>
-#include <hv/vcpu.h>
 #include <asm/map_slots.h>
-#include <asm/pv.h>
 #include <xen/grant_table.h>
 
 /*

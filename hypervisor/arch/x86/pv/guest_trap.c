@@ -5,11 +5,6 @@
  * Interface: pv_guest_trap, for the exceptions of which this may be so, and pv_forced_emulation
  * (asm/pv.h); traps.c gives all others to the guest itself.
  */
-#include <hv/domain.h>
-#include <hv/vcpu.h>
-#include <asm/cpu.h>
-#include <asm/pv.h>
-#include <asm/uaccess.h>
 #include "pv_core.h"
 
 #define ERROR_EXT 1 /* selector error code: an external event */

@@ -9,10 +9,8 @@
 #include <hv/printk.h>
 #include <hv/sched.h>
 #include <hv/string.h>
-#include <hv/vcpu.h>
 #include <xen/event_channel.h>
 #include <xen/physdev.h>
-#include <asm/cpu.h>
 #include <asm/pv.h>
 #include <asm/uaccess.h>
 

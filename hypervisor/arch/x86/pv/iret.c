@@ -8,13 +8,7 @@
  * is dropped; a rip, cs or ss that the CPU refuses comes back to the guest as an exception on our
  * own IRET.
  */
-#include <hv/domain.h>
-#include <hv/hypercall.h>
 #include <hv/printk.h>
-#include <hv/vcpu.h>
-#include <asm/cpu.h>
-#include <asm/pv.h>
-#include <asm/uaccess.h>
 #include "pv_core.h"
 
 long do_iret(struct hypercall *hc)
@@ -22,7 +16,6 @@ long do_iret(struct hypercall *hc)
     struct cpu_user_regs *regs = guest_regs();
     struct vcpu *v = current;
     struct iret_context ic;
-    struct vcpu_info *info;
 
     if (copy_in(&ic, regs->rsp)) {
         domain_crash(v->domain, "vCPU %u: cannot read its iret frame at %lx", v->id,
@@ -51,9 +44,7 @@ long do_iret(struct hypercall *hc)
         regs->rcx = ic.rcx;
         regs->r11 = ic.r11;
     }
-    info = vcpu_info_map(v);
-    info->evtchn_upcall_mask = !(ic.rflags & X86_EFLAGS_IF);
-    vcpu_info_unmap(v, info);
+    v->info_here->evtchn_upcall_mask = !(ic.rflags & X86_EFLAGS_IF);
     v->arch.nmi_blocked = false;
     return (long)ic.rax;
 }

@@ -8,9 +8,6 @@
  * on shows exactly those. Own vCPU, or one that does not run.
  */
 #include <asm/pv_mm.h>
-#include <hv/domain.h>
-#include <hv/vcpu.h>
-#include <asm/pv.h>
 
 #define LDT_PAGES       16
 #define LDT_MAX_ENTRIES 8192

@@ -11,8 +11,3 @@ void m2p_set(mfn_t f, uint64_t pfn)
     if (mfn_is_ram(f))
         WRITE_ONCE(M2P_TABLE[f.m], pfn);
 }
-
-uint64_t m2p_get(mfn_t f)
-{
-    return mfn_is_ram(f) ? READ_ONCE(M2P_TABLE[f.m]) : ~0UL;
-}

@@ -7,9 +7,6 @@
  * that fails ends the call; the count of those done is written to *pdone.
  */
 #include <asm/pv_mm.h>
-#include <hv/domain.h>
-#include <hv/vcpu.h>
-#include <asm/pv.h>
 
 #define BATCH        32
 #define PREEMPT_STEP 8
@@ -80,19 +77,14 @@ static int update_m2p(const struct update *u, mfn_t m, uint64_t pfn)
 
 static int perform(struct update *u, const struct mmu_update *req)
 {
-    switch (req->ptr & (sizeof(pte_t) - 1)) {
-    case MMU_NORMAL_PT_UPDATE:
-    case MMU_PT_UPDATE_NO_TRANSLATE:
-        u->edit.preserve_ad = false;
-        return update_entry(u, req->ptr, req->val);
-    case MMU_PT_UPDATE_PRESERVE_AD:
-        u->edit.preserve_ad = true;
-        return update_entry(u, req->ptr, req->val);
-    case MMU_MACHPHYS_UPDATE:
+    unsigned command = req->ptr % sizeof(pte_t);
+
+    if (command == MMU_MACHPHYS_UPDATE)
         return update_m2p(u, maddr_to_mfn(req->ptr), req->val);
-    default:
+    if (command > MMU_PT_UPDATE_NO_TRANSLATE)
         return -ENOSYS;
-    }
+    u->edit.preserve_ad = command == MMU_PT_UPDATE_PRESERVE_AD;
+    return update_entry(u, req->ptr, req->val);
 }
 
 /* Others wait for this CPU, or tables are to be taken apart first. Looked at now and then. */

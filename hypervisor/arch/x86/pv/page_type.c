@@ -41,11 +41,8 @@
  * (-EINVAL), not waited for, or is taking it down with preemption checks.
  */
 #include <asm/pv_mm.h>
-#include <hv/domain.h>
-#include <hv/vcpu.h>
 #include <hv/printk.h>
 #include <hv/string.h>
-#include <asm/pv.h>
 
 static bool is_table(enum frame_type t)
 {
@@ -167,18 +164,21 @@ static int promote(struct frame *f, struct domain *d, enum frame_type t, bool wa
     return rc;
 }
 
-int table_get(mfn_t m, const struct domain *d, enum frame_type t)
+static inline int get_typed(mfn_t m, const struct domain *d, enum frame_type t)
 {
-    struct frame *f;
     int rc;
 
-    if (!frame_get(m, d))
+    if (!frame_described(m) || !frame_try_get(frame_of(m), d->id))
         return -EINVAL;
-    f = frame_of(m);
-    rc = type_get(f, t);
+    rc = t == FT_WRITABLE ? type_get_writable(frame_of(m)) : type_get(frame_of(m), t);
     if (rc)
         frame_put(m);
     return rc;
+}
+
+int table_get(mfn_t m, const struct domain *d, enum frame_type t)
+{
+    return get_typed(m, d, t);
 }
 
 /* BUSY, count 0, entries [0, aux) hold references, and we have a general reference to give away:
@@ -305,17 +305,11 @@ int frame_get_typed(mfn_t m, const struct domain *d, enum frame_type t)
     struct domain *owner = (struct domain *)d; /* only its lock is touched */
     int rc;
 
-    if (is_table(t)) {
-        spin_lock(&owner->arch.mmu_lock);
-        rc = table_get(m, d, t);
-        spin_unlock(&owner->arch.mmu_lock);
-        return rc;
-    }
-    if (!frame_described(m) || !frame_try_get(frame_of(m), d->id))
-        return -EINVAL;
-    rc = t == FT_WRITABLE ? type_get_writable(frame_of(m)) : type_get(frame_of(m), t);
-    if (rc)
-        frame_put(m);
+    if (!is_table(t))
+        return get_typed(m, d, t);
+    spin_lock(&owner->arch.mmu_lock);
+    rc = get_typed(m, d, t);
+    spin_unlock(&owner->arch.mmu_lock);
     return rc;
 }
 
@@ -333,13 +327,6 @@ void frame_put_typed(mfn_t m)
     }
     type_put(f);
     frame_drop(f);
-}
-
-bool frame_is_writable_type(mfn_t m)
-{
-    uint64_t x = frame_of(m)->type;
-
-    return (x & TYPE_COUNT) && (TYPE_OF(x) == FT_WRITABLE || TYPE_OF(x) == FT_SHARED);
 }
 
 long frame_drop_types(mfn_t m, struct domain *d)

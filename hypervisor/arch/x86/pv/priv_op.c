@@ -10,8 +10,6 @@
 #include "pv_core.h"
 #include <asm/insn.h>
 #include <asm/msr.h>
-#include <asm/pv.h>
-#include <asm/uaccess.h>
 #include <hv/string.h>
 
 static const uint8_t emulate_prefix[5] = {0x0f, 0x0b, 'x', 'e', 'n'};

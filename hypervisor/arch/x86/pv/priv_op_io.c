@@ -10,8 +10,6 @@
 #include <asm/insn.h>
 #include <asm/io.h>
 #include <asm/pci.h>
-#include <asm/pv.h>
-#include <asm/uaccess.h>
 #include <hv/console.h>
 
 /* The address that dom0 last wrote to 0xcf8. One domain drives configuration space, under its own

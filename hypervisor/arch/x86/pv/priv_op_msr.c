@@ -7,7 +7,6 @@
 #include "pv_core.h"
 #include <asm/msr.h>
 #include <asm/page.h>
-#include <asm/pv.h>
 
 #define MSR_MISC_ENABLE      0x1a0
 #define MSR_UCODE_REV        0x8b

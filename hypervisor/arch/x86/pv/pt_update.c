@@ -11,10 +11,7 @@
  * Xen does.
  */
 #include <asm/pv_mm.h>
-#include <hv/domain.h>
-#include <hv/vcpu.h>
 #include <asm/map_slots.h>
-#include <asm/pv.h>
 
 static bool replace(pte_t *p, pte_t *old, pte_t new)
 {

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside pv/, between its files that are not about memory. */
+/* Inside pv/, between its files that are not about memory; and what all of them include. */
 #ifndef PV_CORE_H
 #define PV_CORE_H
 
+#include <hv/domain.h>
 #include <hv/vcpu.h>
+#include <asm/cpu.h>
 #include <asm/pv.h>
 #include <asm/traps.h>
+#include <asm/uaccess.h>
 
 #define X86_EFLAGS_TF   (1UL << 8)
 #define X86_EFLAGS_IF   (1UL << 9)

@@ -6,11 +6,6 @@
  * Interface: set_debugreg, get_debugreg, set_segment_base, stack_switch, fpu_taskswitch;
  * debugreg_set (pv_core.h). All act on the calling vCPU.
  */
-#include <hv/hypercall.h>
-#include <hv/vcpu.h>
-#include <asm/cpu.h>
-#include <asm/pv.h>
-#include <asm/uaccess.h>
 #include "pv_core.h"
 
 #define CR4_DE 8UL

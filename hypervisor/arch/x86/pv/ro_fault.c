@@ -12,17 +12,13 @@
 #include <asm/pv_mm.h>
 #include <asm/insn.h>
 #include <asm/hv_paging.h>
-#include <hv/domain.h>
-#include <hv/vcpu.h>
-#include <asm/pv.h>
+#include "pv_core.h"
 
 #define PFEC_P    1u
 #define PFEC_W    2u
 #define PFEC_RSVD 8u
 #define PFEC_I    16u
 #define LDT_SIZE  0x10000
-#define FLAG_TF   0x100u
-#define VECTOR_DB 1
 #define TRIES                                                                          \
     64 /* each is lost to the processor setting A or D in the entry: a handful at most \
         */
@@ -142,26 +138,22 @@ static bool handle_write(struct vcpu *v, struct cpu_user_regs *regs, uint64_t va
     else
         handled =
             v->domain->arch.iomem_all && msix_table_page(pte_mfn(e)) && drop_device_write(regs);
-    if (handled && (regs->rflags & FLAG_TF))
-        pv_inject(v, VECTOR_DB, 0);
+    if (handled && (regs->rflags & X86_EFLAGS_TF))
+        pv_inject(v, TRAP_DB, 0);
     return handled;
 }
 
 bool pv_handle_page_fault(struct cpu_user_regs *regs, uint64_t va)
 {
-    unsigned long flags = irq_save();
     struct vcpu *v = current;
     bool handled = false;
 
-    irq_enable(); /* a guest always runs with interrupts on, and locks are taken with them on */
     if (!(regs->error_code & (PFEC_RSVD | PFEC_I))) {
         if (!(regs->error_code & PFEC_P))
             handled = map_ldt(v, va);
         else if ((regs->error_code & PFEC_W) && guest_kernel_mode(v))
             handled = handle_write(v, regs, va);
     }
-    if (!(flags & 0x200))
-        irq_disable();
     return handled;
 }
 

@@ -4,9 +4,6 @@
  * address of the caller's, and flush it from TLBs. <xen/xen.h> UVMF_*
  */
 #include <asm/pv_mm.h>
-#include <hv/domain.h>
-#include <hv/vcpu.h>
-#include <asm/pv.h>
 
 static long flush(uint64_t va, unsigned long flags)
 {

@@ -7,8 +7,6 @@
  * them do work below. Lock: the owner's mmu_lock.
  */
 #include <asm/pv_mm.h>
-#include <hv/domain.h>
-#include <asm/pv.h>
 
 static bool is_hv_slot(enum frame_type t, unsigned i)
 {

@@ -21,7 +21,7 @@ void pv_hypercall(struct cpu_user_regs *regs);
 void pv_syscall_bounce(struct cpu_user_regs *regs, unsigned type);
 /* `int n` or CPU exception raised by guest code; decides on emulation (#GP: priv_op; #PF: ro_fault), else injects. pv/guest_trap.c */
 void pv_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2_or_dr6);
-/* #PF in guest context: true if it was handled (emulated page-table write, spurious, LDT mapping). pv/ro_fault.c (mm) */
+/* #PF in guest context, interrupts on: true if it was handled (emulated page-table write, spurious, LDT mapping). pv/ro_fault.c (mm) */
 bool pv_handle_page_fault(struct cpu_user_regs *regs, uint64_t cr2);
 /* #PF in hypervisor context below HV_VIRT_START … or in the LDT window: true if it was fixed and the access can be retried. */
 bool pv_handle_hv_page_fault(uint64_t cr2, uint32_t error_code);
@@ -116,7 +116,6 @@ bool msix_table_page(mfn_t f);                          /* read-only for dom0 */
 
 /* --- pv memory (mm) ------------------------------------------------------------------------------------------------------------------------- */
 void m2p_set(mfn_t f, uint64_t pfn);                    /* ~0UL: none */
-uint64_t m2p_get(mfn_t f);
 /* Grants edit single PTEs for their mappings (pv/grant_pte.c). References are the caller's. Return GNTST_*. */
 int pv_grant_map_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonly, bool contains_pte, uint64_t pte_bits);
 int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonly, bool contains_pte, uint64_t new_addr);

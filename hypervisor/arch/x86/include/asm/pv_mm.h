@@ -10,7 +10,9 @@
 
 #include <hv/frame_priv.h>
 #include <hv/hypercall.h>
+#include <hv/vcpu.h>
 #include <asm/l1_entry.h>
+#include <asm/pv.h>
 #include <asm/uaccess.h>
 
 /* --- validate.c: the contents of a table --- */
