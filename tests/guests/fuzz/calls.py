@@ -35,6 +35,8 @@ def main():
     for prefix, call in FAMILIES.items():
         found = set(re.findall(rf"\[({prefix}_(?!SCHEDOP|CPUPOOL)\w+)\]\s*=", text))
         found |= set(re.findall(rf"case ({prefix}_\w+):", text))
+        if re.search(rf"\[{prefix}_\w+\s*\.\.\.|case {prefix}_\w+\s*\.\.\.", text):
+            sys.exit(f"calls.py: a range of sub-operations {prefix}_*: write each")
         if not found:
             sys.exit(f"calls.py: no sub-operation {prefix}_* found")
         ops_of[call] = sorted(found)

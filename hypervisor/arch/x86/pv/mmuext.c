@@ -144,16 +144,24 @@ static const struct {
     ext_fn *fn;
     bool foreign; /* may work on another domain */
 } ops[] = {
-    [MMUEXT_PIN_L1_TABLE... MMUEXT_PIN_L4_TABLE] = {pin, true},
+    [MMUEXT_PIN_L1_TABLE] = {pin, true},
+    [MMUEXT_PIN_L2_TABLE] = {pin, true},
+    [MMUEXT_PIN_L3_TABLE] = {pin, true},
+    [MMUEXT_PIN_L4_TABLE] = {pin, true},
     [MMUEXT_UNPIN_TABLE] = {unpin, true},
     [MMUEXT_NEW_BASEPTR] = {new_baseptr, false},
     [MMUEXT_NEW_USER_BASEPTR] = {new_user_baseptr, false},
-    [MMUEXT_TLB_FLUSH_LOCAL... MMUEXT_INVLPG_LOCAL] = {flush_here, false},
-    [MMUEXT_TLB_FLUSH_MULTI... MMUEXT_INVLPG_ALL] = {flush_tlbs, false},
+    [MMUEXT_TLB_FLUSH_LOCAL] = {flush_here, false},
+    [MMUEXT_INVLPG_LOCAL] = {flush_here, false},
+    [MMUEXT_TLB_FLUSH_MULTI] = {flush_tlbs, false},
+    [MMUEXT_INVLPG_MULTI] = {flush_tlbs, false},
+    [MMUEXT_TLB_FLUSH_ALL] = {flush_tlbs, false},
+    [MMUEXT_INVLPG_ALL] = {flush_tlbs, false},
     [MMUEXT_FLUSH_CACHE] = {flush_cache, false},
     [MMUEXT_FLUSH_CACHE_GLOBAL] = {flush_cache, false},
     [MMUEXT_SET_LDT] = {set_ldt, false},
-    [MMUEXT_CLEAR_PAGE... MMUEXT_COPY_PAGE] = {fill_page, true},
+    [MMUEXT_CLEAR_PAGE] = {fill_page, true},
+    [MMUEXT_COPY_PAGE] = {fill_page, true},
     [MMUEXT_MARK_SUPER] = {no_superpages, true},
     [MMUEXT_UNMARK_SUPER] = {no_superpages, true},
 };
