@@ -67,21 +67,18 @@ static long unregister_callback(struct vcpu *v, uint16_t type)
 
 long do_callback_op(struct hypercall *hc)
 {
-    switch ((unsigned)hc->arg[0]) {
-    case CALLBACKOP_register: {
-        struct callback_register r;
+    struct callback_unregister u;
+    struct callback_register r;
 
+    switch ((unsigned)hc->arg[0]) {
+    case CALLBACKOP_register:
         if (copy_in(&r, hc->arg[1]))
             return -EFAULT;
         return register_callback(current, r.type, r.flags, r.address);
-    }
-    case CALLBACKOP_unregister: {
-        struct callback_unregister u;
-
+    case CALLBACKOP_unregister:
         if (copy_in(&u, hc->arg[1]))
             return -EFAULT;
         return unregister_callback(current, u.type);
-    }
     }
     return -ENOSYS;
 }

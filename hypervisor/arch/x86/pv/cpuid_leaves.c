@@ -85,7 +85,7 @@ void cpuid_limit(const struct domain *d, uint32_t leaf, uint32_t sub, struct cpu
 /* --- the list -------------------------------------------------------------------------------- */
 
 struct list_out {
-    uint64_t guest; /* 0: only count */
+    uint64_t guest;
     unsigned room, n;
     bool raw; /* the machine's own answers */
     const struct domain *d;
@@ -177,9 +177,8 @@ static long read_msrs(struct xen_domctl_cpu_policy *p)
         if (copy_in(&m, (uint64_t)p->msrs.p + i * sizeof(m)))
             return -EFAULT;
         p->err_msr = m.idx;
-        if (m.flags || (m.idx != MSR_PLATFORM_INFO && m.idx != MSR_ARCH_CAPS))
-            return -EINVAL;
-        if (m.val) /* CPUID faulting, or protections we do not claim */
+        /* The values are CPUID faulting, and protections that we do not claim. */
+        if (m.flags || m.val || (m.idx != MSR_PLATFORM_INFO && m.idx != MSR_ARCH_CAPS))
             return -EINVAL;
     }
     return 0;

@@ -44,7 +44,7 @@ static inline mfn_t dom0_va_mfn(const struct dom0_image *im, uint64_t va)
 {
     return dom0_mfn(im, (va - im->v_start) >> PAGE_SHIFT);
 }
-/* Copy to dom0's memory at a mapped virtual address; src NULL: zeros. */
+/* Copy to dom0's memory at a mapped virtual address. */
 void dom0_write(const struct dom0_image *im, uint64_t va, const void *src, uint64_t n);
 /* Tables needed to map [start, end), all four levels but the L4. */
 uint64_t dom0_tables_for(uint64_t start, uint64_t end);

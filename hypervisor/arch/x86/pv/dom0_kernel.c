@@ -43,13 +43,13 @@ static uint64_t decide_pages(const struct dom0_image *im)
     return asked;
 }
 
+/* The frames are zeroed: .bss is there already. */
 static void load_segments(const struct dom0_image *im)
 {
     for (unsigned i = 0; i < im->elf.nr_segments; i++) {
         const struct elf_segment *s = &im->elf.segment[i];
 
         dom0_write(im, s->vaddr, im->elf.file + s->offset, s->file_size);
-        dom0_write(im, s->vaddr + s->file_size, NULL, s->mem_size - s->file_size);
     }
     if (im->elf.hypercall_page != ELF_UNSET) {
         void *p = map_frame(dom0_va_mfn(im, im->elf.hypercall_page));
@@ -62,28 +62,20 @@ static void load_segments(const struct dom0_image *im)
 /* The P2M list, and the machine's view of it. */
 static void write_p2m(const struct dom0_image *im)
 {
-    uint64_t per_page = PAGE_SIZE / sizeof(uint64_t);
+    uint64_t per_page = PAGE_SIZE / sizeof(uint64_t), pfn = 0;
     uint64_t list_pfn = im->p2m_pages ? im->p2m_pfn : (im->p2m - im->v_start) >> PAGE_SHIFT;
-    uint64_t *list = NULL, in_list = ~0UL;
 
-    for (unsigned r = 0; r < im->nr_runs; r++) {
-        const struct run *run = &im->runs[r];
+    while (pfn < im->nr_pages) {
+        uint64_t *list = map_frame(dom0_mfn(im, list_pfn + pfn / per_page));
 
-        for (uint64_t i = 0; i < run->n; i++) {
-            uint64_t pfn = run->pfn + i;
+        for (unsigned i = 0; i < per_page && pfn < im->nr_pages; i++, pfn++) {
+            mfn_t m = dom0_mfn(im, pfn);
 
-            if (in_list != pfn / per_page) {
-                if (list)
-                    unmap_frame(list);
-                in_list = pfn / per_page;
-                list = map_frame(dom0_mfn(im, list_pfn + in_list));
-            }
-            list[pfn % per_page] = run->mfn + i;
-            m2p_set(mfn(run->mfn + i), pfn);
+            list[i] = m.m;
+            m2p_set(m, pfn);
         }
-    }
-    if (list)
         unmap_frame(list);
+    }
 }
 
 static void write_start_info(const struct dom0_image *im, const char *cmdline)
@@ -92,7 +84,6 @@ static void write_start_info(const struct dom0_image *im, const char *cmdline)
     struct dom0_vga_console_info *vga = (void *)(si + 1);
     int n;
 
-    memset(si, 0, PAGE_SIZE);
     snprintf(si->magic, sizeof(si->magic), "xen-3.0-x86_64");
     si->nr_pages = im->nr_pages;
     si->shared_info = mfn_to_maddr(virt_to_mfn(im->d->shared_info));

@@ -184,13 +184,9 @@ void dom0_write(const struct dom0_image *im, uint64_t va, const void *src, uint6
         uint64_t in_page = va & ~PAGE_MASK, step = MIN(n, PAGE_SIZE - in_page);
         char *p = map_frame(dom0_va_mfn(im, va));
 
-        if (s) {
-            memcpy(p + in_page, s, step);
-            s += step;
-        } else {
-            memset(p + in_page, 0, step);
-        }
+        memcpy(p + in_page, s, step);
         unmap_frame(p);
+        s += step;
         va += step;
         n -= step;
     }

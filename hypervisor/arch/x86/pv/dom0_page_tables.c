@@ -70,10 +70,9 @@ const char *dom0_make_tables(struct dom0_image *im)
                 return "internal error: the page tables of the P2M list were counted wrong";
     }
     do
-        rc = frame_get_typed(im->l4, im->d, FT_L4);
+        rc = pv_pin_table(im->d, im->l4, FT_L4);
     while (rc == -HC_RESTART);
     if (rc)
         return "internal error: its first page tables are not valid";
-    __atomic_fetch_or(&frame_of(im->l4)->type, TYPE_PINNED, __ATOMIC_ACQ_REL);
     return NULL;
 }

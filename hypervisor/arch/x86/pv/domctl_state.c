@@ -27,22 +27,22 @@ long domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op, struct 
     struct xen_domctl_ext_vcpucontext *e = &op->u.ext_vcpucontext;
     struct vcpu *v = other_vcpu(d, e->vcpu);
     const struct pv_callback *syscall32, *sysenter;
-    uint32_t id = e->vcpu;
 
     if (!v)
         return -ESRCH;
-    memset(e, 0, sizeof(*e));
-    e->vcpu = id;
-    e->size = sizeof(*e);
     vcpu_pause(v);
     syscall32 = &v->arch.callback[CALLBACKTYPE_syscall32];
     sysenter = &v->arch.callback[CALLBACKTYPE_sysenter];
-    e->syscall32_callback_eip = syscall32->address;
-    e->syscall32_callback_cs = syscall32->cs;
-    e->syscall32_disables_events = syscall32->masks_events;
-    e->sysenter_callback_eip = sysenter->address;
-    e->sysenter_callback_cs = sysenter->cs;
-    e->sysenter_disables_events = sysenter->masks_events;
+    *e = (struct xen_domctl_ext_vcpucontext){
+        .vcpu = e->vcpu,
+        .size = sizeof(*e),
+        .syscall32_callback_eip = syscall32->address,
+        .syscall32_callback_cs = syscall32->cs,
+        .syscall32_disables_events = syscall32->masks_events,
+        .sysenter_callback_eip = sysenter->address,
+        .sysenter_callback_cs = sysenter->cs,
+        .sysenter_disables_events = sysenter->masks_events,
+    };
     vcpu_unpause(v);
     return 0;
 }

@@ -87,30 +87,22 @@ long do_get_debugreg(struct hypercall *hc)
 long do_set_segment_base(struct hypercall *hc)
 {
     uint64_t base = hc->arg[1];
-    enum seg_base which;
 
     switch ((unsigned)hc->arg[0]) {
     case SEGBASE_FS:
-        which = SEGB_FS;
-        break;
     case SEGBASE_GS_USER:
-        which = SEGB_GS_USER;
-        break;
     case SEGBASE_GS_KERNEL:
-        which = SEGB_GS_KERNEL;
-        break;
+        if (!is_canonical(base))
+            return -EINVAL;
+        seg_base_write((unsigned)hc->arg[0], base);
+        return 0;
     case SEGBASE_GS_USER_SEL:
         /* Linux stops if this fails; a selector that cannot be loaded leaves the null one there,
          * which the guest can see. */
         seg_gs_user_selector((uint16_t)base);
         return 0;
-    default:
-        return -EINVAL;
     }
-    if (!is_canonical(base))
-        return -EINVAL;
-    seg_base_write(which, base);
-    return 0;
+    return -EINVAL;
 }
 
 /* The stack for exceptions from user mode. It is looked at when it is used. */

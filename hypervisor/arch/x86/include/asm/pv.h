@@ -68,7 +68,7 @@ int fpu_vcpu_init(struct vcpu *v);
 void fpu_vcpu_destroy(struct vcpu *v);
 int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);        /* XSETBV by a guest; -EINVAL: #GP */
 /* Segment bases of current, in the hardware registers. */
-enum seg_base { SEGB_FS, SEGB_GS_KERNEL, SEGB_GS_USER };
+enum seg_base { SEGB_FS = SEGBASE_FS, SEGB_GS_USER = SEGBASE_GS_USER, SEGB_GS_KERNEL = SEGBASE_GS_KERNEL };
 void seg_base_write(enum seg_base which, uint64_t base);
 uint64_t seg_base_read(enum seg_base which);
 int seg_gs_user_selector(uint16_t sel);                 /* SEGBASE_GS_USER_SEL; -EFAULT */
