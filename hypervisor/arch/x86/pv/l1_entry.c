@@ -19,11 +19,6 @@ static bool beyond_the_bus(mfn_t m)
     return m.m >> (cpu_has.phys_bits - PAGE_SHIFT);
 }
 
-static uint64_t allowed_flags(const struct domain *d)
-{
-    return PTE_GUEST_FLAGS | PTE_G | (d->arch.iomem_all ? PTE_CACHE_ATTRS : 0);
-}
-
 static long device_get(pte_t e, mfn_t m, struct domain *l1_owner, struct domain *pg_owner)
 {
     const struct domain *asker = pg_owner == dom_io ? l1_owner : pg_owner;
@@ -40,9 +35,9 @@ long l1e_get_slow(pte_t e, struct domain *l1_owner, struct domain *pg_owner)
 {
     mfn_t m = pte_mfn(e);
     struct frame *f = ram_frame(m);
-    bool shared;
+    uint64_t device_flags = l1_owner->arch.iomem_all ? PTE_CACHE_ATTRS : 0;
 
-    if (e & ~(allowed_flags(l1_owner) | PTE_ADDR_MASK) || e & PTE_GRANT)
+    if (e & ~(PTE_GUEST_FLAGS | PTE_G | device_flags | PTE_ADDR_MASK) || e & PTE_GRANT)
         return -EINVAL;
     if (!f)
         return device_get(e, m, l1_owner, pg_owner);
@@ -52,11 +47,8 @@ long l1e_get_slow(pte_t e, struct domain *l1_owner, struct domain *pg_owner)
         frame_drop(f);
         return -EBUSY;
     }
-    shared = f->flags & (FF_HEAP | FF_HV);
-    if (shared && (e & PTE_CACHE_ATTRS)) {
-        if (e & PTE_RW)
-            type_put(f);
-        frame_drop(f);
+    if ((f->flags & (FF_HEAP | FF_HV)) && (e & PTE_CACHE_ATTRS)) {
+        l1e_put(e);
         return -EACCES;
     }
     if ((e & PTE_RW) && (e & PTE_CACHE_ATTRS))

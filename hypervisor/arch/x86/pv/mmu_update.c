@@ -18,16 +18,6 @@ struct update {
     bool upper;          /* an entry of L2…L4 was changed: there may be debts */
 };
 
-/* An 8-byte write to a frame of the guest's that is no table. */
-static int write_plain(struct frame *f, void *to, uint64_t val)
-{
-    if (type_get_writable(f))
-        return -EINVAL;
-    WRITE_ONCE(*(uint64_t *)to, val);
-    type_put(f);
-    return 0;
-}
-
 static void drop_table(struct update *u)
 {
     if (!u->table)
@@ -58,8 +48,14 @@ static int update_entry(struct update *u, uint64_t ptr, uint64_t val)
     x = u->table->type;
     if (likely((x & (TYPE_KIND | TYPE_VALID)) == (TYPE_WORD(FT_L1) | TYPE_VALID)))
         return pt_edit_l1(&u->edit, &u->entries[index], val);
-    if (!(x & TYPE_VALID) || TYPE_OF(x) < FT_L2 || TYPE_OF(x) > FT_L4)
-        return write_plain(u->table, &u->entries[index], val);
+    if (!(x & TYPE_VALID) || TYPE_OF(x) < FT_L2 ||
+        TYPE_OF(x) > FT_L4) { /* no table: a plain write */
+        if (type_get_writable(u->table))
+            return -EINVAL;
+        WRITE_ONCE(u->entries[index], val);
+        type_put(u->table);
+        return 0;
+    }
     u->upper = true;
     return pt_edit_upper(&u->edit, &u->entries[index], TYPE_OF(x), val);
 }
