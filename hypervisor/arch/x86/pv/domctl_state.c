@@ -207,21 +207,19 @@ long domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op, struct hyperc
 
 #define PAGEINFO_MAX 1024
 
+_Static_assert((uint32_t)FT_L1 << XEN_DOMCTL_PFINFO_LTAB_SHIFT == XEN_DOMCTL_PFINFO_L1TAB &&
+                   (uint32_t)FT_L4 << XEN_DOMCTL_PFINFO_LTAB_SHIFT == XEN_DOMCTL_PFINFO_L4TAB,
+               "page_info()");
+
 static uint64_t page_info(struct domain *d, mfn_t f)
 {
-    static const uint32_t tables[] = {
-        [FT_L1] = XEN_DOMCTL_PFINFO_L1TAB,
-        [FT_L2] = XEN_DOMCTL_PFINFO_L2TAB,
-        [FT_L3] = XEN_DOMCTL_PFINFO_L3TAB,
-        [FT_L4] = XEN_DOMCTL_PFINFO_L4TAB,
-    };
     uint64_t type, info = XEN_DOMCTL_PFINFO_NOTAB;
 
     if (!frame_get(f, d))
         return XEN_DOMCTL_PFINFO_XTAB;
     type = frame_of(f)->type;
-    if ((type & TYPE_COUNT) && TYPE_OF(type) < ARRAY_SIZE(tables) && tables[TYPE_OF(type)]) {
-        info = tables[TYPE_OF(type)];
+    if ((type & TYPE_COUNT) && TYPE_OF(type) >= FT_L1 && TYPE_OF(type) <= FT_L4) {
+        info = (uint64_t)TYPE_OF(type) << XEN_DOMCTL_PFINFO_LTAB_SHIFT;
         if (type & TYPE_PINNED)
             info |= XEN_DOMCTL_PFINFO_LPINTAB;
     }

@@ -15,15 +15,12 @@
 #define DR7_ONES  0x400UL
 #define DR7_ZEROS 0xd800UL
 #define DR7_GD    0x2000UL
-#define DR7_IO    2
 
-/* Breakpoints on I/O ports are refused: only an emulator could honour them. */
+/* Breakpoints on I/O ports (two bits of a field are 10) are refused: only an emulator could honour
+ * them. */
 static bool dr7_has_io(uint64_t value)
 {
-    for (unsigned i = 0; i < 4; i++)
-        if (((value >> (16 + 4 * i)) & 3) == DR7_IO)
-            return true;
-    return false;
+    return (value >> 17) & ~(value >> 16) & 0x1111;
 }
 
 /* With CR4.DE clear 4 and 5 are the old names of DR6 and DR7. */
