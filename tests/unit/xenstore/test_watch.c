@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_watch.c: which events reach whom, with which path; and those who do not read them. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "harness.h"
@@ -216,6 +217,74 @@ static void never_drains(void)
     end();
 }
 
+/* 35: a tree is deleted, again and again, under as many watches as several domains may have, none
+ * of whom reads: each is owed no more than the limit, and in the end each of its watches is told.
+ */
+#define WATCHERS 8
+#define QUOTA    128
+
+static void make_tree(void)
+{
+    CU_ASSERT_EQUAL(do_ask(a, XS_MKDIR, 0, "/t|"), 0);
+    CU_ASSERT_EQUAL(do_ask(a, XS_SET_PERMS, 0, "/t|r0|"), 0);
+    for (int i = 0; i < QUOTA; i++)
+        CU_ASSERT_EQUAL(do_ask(a, XS_WRITE, 0, "/t/%d/node|1", i), 0);
+}
+
+static int watches_told(struct client *c)
+{
+    bool told[QUOTA] = {false};
+    const char *e;
+    int n = 0, i;
+
+    while ((e = event(c)))
+        if (sscanf(e, "/t/%d/node t", &i) == 1 && i >= 0 && i < QUOTA && !told[i]) {
+            told[i] = true;
+            n++;
+        }
+    return n;
+}
+
+static void deleted_under_many(void)
+{
+    struct client *watcher[WATCHERS];
+
+    begin();
+    make_tree();
+    for (uint16_t d = 0; d < WATCHERS; d++) {
+        watcher[d] = client_new(&s, 2 + d);
+        for (int i = 0; i < QUOTA; i++)
+            CU_ASSERT_EQUAL(do_ask(watcher[d], XS_WATCH, 0, "/t/%d/node|t|", i), 0);
+        CU_ASSERT_EQUAL(do_ask(watcher[d], XS_WATCH, 0, "/t|t|"), E2BIG);
+        forget_events(watcher[d]);
+        watcher[d]->drain = false;
+    }
+    for (int round = 0; round < 50; round++) {
+        CU_ASSERT_EQUAL(do_ask(a, XS_RM, 0, "/t|"), 0);
+        for (int d = 0; d < WATCHERS; d++) {
+            struct conn *c = watcher[d]->conn;
+
+            CU_ASSERT(c->out_end - c->stream->out_start <= CONN_EVENT_LIMIT);
+        }
+        make_tree();
+    }
+    for (int d = 0; d < WATCHERS; d++) {
+        watcher[d]->drain = true;
+        conn_touch(watcher[d]->conn);
+    }
+    conn_flush_all(&s);
+    for (int d = 0; d < WATCHERS; d++) {
+        CU_ASSERT_EQUAL(watches_told(watcher[d]), QUOTA);
+        CU_ASSERT_EQUAL(watcher[d]->conn->overdue, 0);
+    }
+    CU_ASSERT_EQUAL(do_ask(a, XS_RM, 0, "/t|"), 0); /* they still hear */
+    for (int d = 0; d < WATCHERS; d++) {
+        CU_ASSERT_EQUAL(watches_told(watcher[d]), QUOTA);
+        client_free(watcher[d]);
+    }
+    end();
+}
+
 static void duplicates(void)
 {
     begin();
@@ -268,6 +337,7 @@ CU_TestInfo watch_tests[] = {
     {"transactions fire at commit", transactions},
     {"@introduceDomain, @releaseDomain", special},
     {"a watcher that never drains", never_drains},
+    {"a tree deleted under watches of many", deleted_under_many},
     {"pending duplicates", duplicates},
     {"a client that reads no replies", backpressure},
     CU_TEST_INFO_NULL,
