@@ -102,7 +102,7 @@ static int xen_bind(struct xen *x, uint32_t domid, uint32_t remote_port)
 {
     struct fake *f = of_xen(x);
 
-    if (domid != FAKE_DOMID || remote_port >= FAKE_PORTS)
+    if (domid != FAKE_DOMID || !remote_port || remote_port >= FAKE_PORTS)
         return -EINVAL;
     f->shared->bound[remote_port] = true;
     return (int)remote_port + 100;
