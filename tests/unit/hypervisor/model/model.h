@@ -12,14 +12,7 @@
 #ifndef MODEL_H
 #define MODEL_H
 
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/hypercall.h>
-#include <hv/string.h>
-#include <hv/vcpu.h>
-#include "fake.h"
-#include <stdio.h>
-#include <stdlib.h>
+#include "../call.h"
 
 struct room {
     const char *name;
@@ -46,16 +39,4 @@ static inline unsigned pick(unsigned n)
 
 /* A difference, in words. */
 const char *differs(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Call a handler as the current vCPU would, again while it is preempted. */
-static inline long hypercall(hypercall_fn *fn, uint64_t op, void *arg, uint64_t count)
-{
-    struct hypercall hc = {.arg = {op, (uint64_t)arg, count}};
-    long rc;
-
-    do
-        rc = fn(&hc);
-    while (rc == -HC_RESTART);
-    return rc;
-}
-
 #endif

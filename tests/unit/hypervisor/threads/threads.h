@@ -10,14 +10,7 @@
 #ifndef THREADS_H
 #define THREADS_H
 
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/hypercall.h>
-#include <hv/string.h>
-#include <hv/vcpu.h>
-#include "fake.h"
-#include <stdio.h>
-#include <stdlib.h>
+#include "../call.h"
 
 #define THREADS 2
 
@@ -38,17 +31,6 @@ static inline unsigned pick(unsigned n)
     thread_seed ^= thread_seed >> 7;
     thread_seed ^= thread_seed << 17;
     return (unsigned)(thread_seed >> 11) % n;
-}
-
-static inline long hypercall(hypercall_fn *fn, uint64_t op, void *arg, uint64_t count)
-{
-    struct hypercall hc = {.arg = {op, (uint64_t)arg, count}};
-    long rc;
-
-    do
-        rc = fn(&hc);
-    while (rc == -HC_RESTART);
-    return rc;
 }
 
 #endif
