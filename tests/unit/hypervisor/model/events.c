@@ -5,15 +5,13 @@
  */
 #include <hv/evtchn.h>
 #include <xen/event_channel.h>
-#include "model.h"
+#include "domains.h"
 #include "../../../../hypervisor/common/evtchn/port.h" /* to look at the real ports */
 
-#define DOMS  3
 #define VCPUS 2
 #define PORTS 80 /* so few that they run out */
 #define NONE  99 /* no domain has this id */
 
-static const domid_t id[DOMS] = {0, 5, 9};
 static const unsigned virqs[] = {VIRQ_TIMER, VIRQ_DEBUG, VIRQ_CONSOLE, VIRQ_DOM_EXC, 13, 23, 24};
 
 struct mport {
@@ -28,8 +26,6 @@ static struct model {
     unsigned table; /* ports below it have a status */
     uint64_t selectors[VCPUS];
 } model[DOMS];
-static struct domain *real[DOMS];
-static uint64_t done;
 
 static struct evtchn_domain *ports_of(unsigned d)
 {
@@ -60,14 +56,6 @@ static void end(void)
 }
 
 /* --- the model --- */
-
-static int index_of(domid_t dom)
-{
-    for (unsigned d = 0; d < DOMS; d++)
-        if (id[d] == dom)
-            return (int)d;
-    return -1;
-}
 
 static int lowest_free(unsigned me)
 {
@@ -526,11 +514,6 @@ static const char *step(void)
     for (unsigned d = 0; d < DOMS && !bad; d++)
         bad = compare(d);
     return bad;
-}
-
-static uint64_t progress(void)
-{
-    return done;
 }
 
 const struct room events_room = {"events", begin, step, end, progress};

@@ -6,18 +6,15 @@
  */
 #include <hv/grant.h>
 #include <xen/grant_table.h>
-#include "model.h"
+#include "domains.h"
 #include "../../../../hypervisor/common/grant/gt.h" /* to look at the real counts */
 
-#define DOMS    3
 #define REFS    12
 #define FRAMES  6   /* of each domain */
 #define HANDLES 512 /* two pages of tracks */
 #define MAPS    64  /* as many PTEs as the fake machine keeps */
 #define BYTES   128 /* of a frame that copies reach */
 #define LISTED  5   /* operations in one call, at most */
-
-static const domid_t id[DOMS] = {0, 5, 9};
 
 struct mframe { /* index: the frame number */
     unsigned refs, writers;
@@ -44,9 +41,7 @@ static struct {
     uint64_t addr; /* 0: unused */
     unsigned frame, dom;
 } maps[MAPS];
-static struct domain *real[DOMS];
 static unsigned first_frame[DOMS], nr_frames;
-static uint64_t done;
 
 static void birth(unsigned d)
 {
@@ -81,14 +76,6 @@ static void end(void)
 }
 
 /* --- the model --- */
-
-static int index_of(domid_t dom)
-{
-    for (unsigned d = 0; d < DOMS; d++)
-        if (id[d] == dom)
-            return (int)d;
-    return -1;
-}
 
 static bool is_pinned(const struct mpin *p)
 {
@@ -682,11 +669,6 @@ static const char *step(void)
         fake_frames[f].page[at] = (char)(frames[f].bytes[at] = (uint8_t)any());
     }
     return bad ? bad : compare();
-}
-
-static uint64_t progress(void)
-{
-    return done;
 }
 
 const struct room grants_room = {"grants", begin, step, end, progress};
