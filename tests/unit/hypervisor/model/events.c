@@ -5,8 +5,9 @@
  */
 #include <hv/evtchn.h>
 #include <xen/event_channel.h>
-#include "domains.h"
+#include "model.h"
 #include "../../../../hypervisor/common/evtchn/port.h" /* to look at the real ports */
+#include "domains.h" /* after it: its names shadow ours otherwise */
 
 #define VCPUS 2
 #define PORTS 80 /* so few that they run out */

@@ -6,8 +6,9 @@
  */
 #include <hv/grant.h>
 #include <xen/grant_table.h>
-#include "domains.h"
+#include "model.h"
 #include "../../../../hypervisor/common/grant/gt.h" /* to look at the real counts */
+#include "domains.h"                                /* after it: its names shadow ours otherwise */
 
 #define REFS    12
 #define FRAMES  6   /* of each domain */
