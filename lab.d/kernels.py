@@ -2,7 +2,8 @@
 """Debian's kernels as dom0 and guests boot them: the package unpacked, its ELF taken out of the bzImage, the few modules used.
 
 `unpacked(package)` is the folder of a kernel package; `release(folder)` its version; `vmlinux(package)` the ELF file;
-`modules(package, names, into)` copies the named modules and all they need into a root, with depmod's tables.
+`modules(package, names, into)` copies the named modules and all they need into a root, with depmod's tables;
+`needed(package, names)` says which those are.
 """
 import shutil
 
@@ -43,12 +44,12 @@ def unpack(source, product):
     return product
 
 
-def modules(package, names, into):
+def needed(package, names):
+    """{path below lib/modules/RELEASE: file} of the named modules and all they need, in the order in which they can be loaded."""
     folder = unpacked(package)
-    version = release(folder)
-    source, target = folder / "lib/modules" / version, into / "lib/modules" / version
+    source = folder / "lib/modules" / release(folder)
     if not (source / "modules.dep").exists():
-        sh.run(["depmod", "-b", folder, version], "depmod")
+        sh.run(["depmod", "-b", folder, release(folder)], "depmod")
     needs, by_name = {}, {}
     for line in (source / "modules.dep").read_text().splitlines():
         path, _, rest = line.partition(":")
@@ -56,14 +57,24 @@ def modules(package, names, into):
         by_name[path.rsplit("/", 1)[1].removesuffix(".ko").replace("-", "_")] = path
     builtin = {line.rsplit("/", 1)[1].removesuffix(".ko").replace("-", "_")
                for line in (source / "modules.builtin").read_text().splitlines()}
+    order = {}
     for name in (n.replace("-", "_") for n in names):
         if name in builtin:
             continue
         if name not in by_name:
             raise sh.LabError(f"{package} has no module {name}")
-        for path in (by_name[name], *needs[by_name[name]]):
-            (target / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / path, target / path)
+        for path in (*reversed(needs[by_name[name]]), by_name[name]):
+            order[path] = source / path
+    return order
+
+
+def modules(package, names, into):
+    folder = unpacked(package)
+    version = release(folder)
+    source, target = folder / "lib/modules" / version, into / "lib/modules" / version
+    for path, module in needed(package, names).items():
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(module, target / path)
     for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, target / name)

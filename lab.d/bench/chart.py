@@ -30,8 +30,8 @@ def _scale(height):
 
 def _bar(y, figure):
     row, value = rows.BY_NUMBER[figure["row"]], rows.ratio(figure)
-    kind = "over" if value > 1 else "good" if value <= row.goal else "short"
-    goal = _x(row.goal)
+    kind = "over" if value > 1 else "good" if rows.met(figure) else "short"
+    goal = _x(rows.goal(figure))
     return [_text(LEFT - 8, y + 13, f"{row.number}  {figure['name']}", 'text-anchor="end"'),
             f'<rect x="{LEFT}" y="{y + 3}" width="{max(_x(value) - LEFT, 1):.1f}" height="{BAR - 7}" fill="{COLOURS[kind]}"/>',
             f'<line x1="{goal}" y1="{y}" x2="{goal}" y2="{y + BAR - 1}" stroke="#111" stroke-width="2.5"/>',

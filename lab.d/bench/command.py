@@ -28,6 +28,8 @@ def bench(options):
     with paths.only_one("images"), step("images"):
         images.peer_hypervisor()
         kernels.vmlinux(kernels.DOM0)
+        images.peer_tools()
+        images.peer_libraries()
     with step("measure") as at:
         figures = measure.measure(wanted, at)
     if options.host_time:

@@ -2,7 +2,8 @@
 """The instruments: how a row's figures are got from a machine.
 
 All run with -icount shift=0 on one CPU of one model, and one kernel, initramfs and memory for both hypervisors: two runs of one binary
-give the same figures to the last instruction. An instrument takes a side ("ours", "peer", "bare") and gives {(row, name): figure}.
+give the same figures to the last instruction. An instrument takes a side ("ours", "peer", or another that its row has beside them)
+and gives {(row, name): figure}.
 """
 import os
 import re
@@ -21,6 +22,7 @@ from typing import Callable
 
 import cpio
 import images
+import kernels
 import machine
 import paths
 import sh
@@ -133,6 +135,59 @@ def linux(side):
     return found
 
 
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+STORE_MODULES = ["xen-evtchn", "xen-gntdev", "xen-privcmd", "xenfs"]
+STORE_DAEMONS = {                     # side: the daemon's command line
+    "ours": "/usr/sbin/mullion-xenstored",
+    "floor": "floor",
+    "peer": "/usr/lib/xen-4.17/bin/xenstored -N",
+    "oxenstored": "/usr/lib/xen-4.17/bin/oxenstored --no-fork --config-file /etc/oxenstored.conf",
+}
+
+
+def libraries(programs, libs):
+    """Names of the libraries in folder `libs` that these ELF files need, and those need in turn."""
+    found, left = set(), list(programs)
+    while left:
+        text = sh.output(["objdump", "-p", left.pop()])
+        fresh = set(re.findall(r"NEEDED +(\S+)", text)) - found
+        found |= fresh
+        left += [libs / name for name in fresh]
+    return found
+
+
+def store_initrd(folder):
+    """An initramfs that is tests/bench/store_ops.c, the three daemons, and what they need: the same for every side."""
+    root, tools, debian = Path(folder) / "root", images.peer_tools(), images.peer_libraries()
+    programs = {"init": paths.BUILD / "tests/bench/store-ops", "usr/sbin/mullion-xenstored": paths.BUILD / "xenstore/daemon/mullion-xenstored",
+                **{f"usr/lib/xen-4.17/bin/{name}": tools / "usr/lib/xen-4.17/bin" / name for name in ("xenstored", "oxenstored")}}
+    files = programs | {f"{LIBRARIES}/{name}": debian / LIBRARIES / name for name in libraries(programs.values(), debian / LIBRARIES)}
+    files |= {f"modules/{number:02}-{module.name}": module
+              for number, module in enumerate(kernels.needed(kernels.DOM0, STORE_MODULES).values())}
+    for name, source in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, root / name)
+        (root / name).chmod(0o755)
+    for name in ("dev", "etc", "proc", "run", "tmp", "var/lib/xenstored", "var/log/xen"):
+        (root / name).mkdir(parents=True)
+    (root / "etc/oxenstored.conf").write_text("persistent = false\nxenstored-kva = /proc/xen/xsd_kva\nxenstored-port = /proc/xen/xsd_port\n")
+    for name, target in {"lib": "usr/lib", "lib64": f"{LIBRARIES}", "var/run": "/run"}.items():
+        (root / name).symlink_to(target)
+    cpio.write(Path(folder) / "initrd", [(root, "")], [("dev/console", stat.S_IFCHR | 0o600, 5, 1)])
+    return Path(folder) / "initrd"
+
+
+def store(side):
+    """Row 17: one boot for each daemon."""
+    with tempfile.TemporaryDirectory(prefix="lab-") as folder:
+        which = machine.Machine(peer=side in ("peer", "oxenstored"), cpu=CPU, net=False, icount=True, initrd=str(store_initrd(folder)),
+                                append=f"-- {STORE_DAEMONS[side]}")
+        said = console_of(which, f"bench-store-{side}")
+    if "end of row 17" not in said or "\nFAIL" in said:
+        raise sh.LabError(f"tests/bench/store_ops.c did not end well with {side}; its console ends:\n{said[-2000:]}")
+    return figures_in(said)
+
+
 def code(side):
     return {(25, "lines"): lines.trusted() if side == "ours" else PEER_LINES}
 
@@ -148,6 +203,7 @@ INSTRUMENTS = [
     Instrument(linux, frozenset({14, 15, 16}), ("ours", "peer", "bare")),
     Instrument(bench_guest, frozenset(range(1, 13)) - {10}),
     Instrument(two_domains, frozenset({10})),
+    Instrument(store, frozenset({17}), ("ours", "peer", "oxenstored", "floor")),
     Instrument(density_guest, frozenset({23})),
     Instrument(code, frozenset({25})),
 ]

@@ -27,17 +27,18 @@ def document(figures):
         "changed": bool(_words(["git", "status", "--porcelain", "--", "hypervisor", "tests/guests", "tests/bench", "frontend-drivers/rt"])),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
         "peer": "Debian's Xen 4.17", "cpu": CPU, "qemu": qemu[0] if qemu else "",
-        "figures": [{**figure, "unit": row.unit, "goal": row.goal, "ratio": rows.ratio(figure), "goal_met": rows.met(figure)}
+        "figures": [{**figure, "unit": row.unit, "goal": rows.goal(figure), "ratio": rows.ratio(figure), "goal_met": rows.met(figure)}
                     for figure in figures for row in [rows.BY_NUMBER[figure["row"]]]],
     }
 
 
 def mark(figure):
-    """What is wrong with a figure, in a word."""
+    """What is to be said about a figure, in a word."""
     value = rows.ratio(figure)
     if value is not None and value > 1:
         return "MORE than the peer"
-    return {True: "", False: "misses its goal", None: "cannot be said"}[rows.met(figure)]
+    floor = f"floor {figure['floor']:,}" if "floor" in figure else ""
+    return {True: floor, False: f"misses its goal {floor}".rstrip(), None: "cannot be said"}[rows.met(figure)]
 
 
 def _number(value):
@@ -45,16 +46,17 @@ def _number(value):
 
 
 def text(figures):
-    lines = [f"{'row':>3}  {'':<43} {'ours':>13} {'peer':>13} {'bare':>9} {'ratio':>6}  {'goal':>6}"]
+    lines = [f"{'row':>3}  {'':<43} {'ours':>13} {'peer':>13} {'beside':>9} {'ratio':>6}  {'goal':>6}"]
     shown = None
     for figure in figures:
         row, value = rows.BY_NUMBER[figure["row"]], rows.ratio(figure)
         if row is not shown:
-            lines.append(f"{row.number:>3}  {row.name}, {row.unit}" + (" (ratio of what each adds to bare)" if row.gap else ""))
+            lines.append(f"{row.number:>3}  {row.name}, {row.unit}" + (f"; beside: {row.beside}" if row.beside else "")
+                         + (" (ratio of what each adds to that)" if row.gap else ""))
             shown = row
-        goal = f"{row.goal:,.0f}" if row.absolute else f"{row.goal:.2f}"
+        goal = f"{row.goal:,.0f}" if row.absolute else f"{rows.goal(figure):.2f}"
         lines.append(f"{'':5}  {figure['name']:<41} {_number(figure.get('ours')):>13} {_number(figure.get('peer')):>13} "
-                     f"{_number(figure.get('bare')):>9} {'' if value is None else format(value, '.2f'):>6}  {goal:>6}  "
+                     f"{_number(figure.get(row.beside)):>9} {'' if value is None else format(value, '.2f'):>6}  {goal:>6}  "
                      f"{mark(figure)}".rstrip())
     values = [rows.ratio(figure) for figure in figures if not rows.BY_NUMBER[figure["row"]].absolute]
     over = sum(1 for value in values if value is not None and value > 1)
