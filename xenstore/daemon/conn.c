@@ -181,7 +181,7 @@ void conn_process(struct conn *c)
     c->blocked = !c->broken && !has_room(c);
 }
 
-void conn_input(struct conn *c)
+bool conn_input(struct conn *c)
 {
     struct streams *streams = c->fd < 0 ? NULL : journal_streams(c->store->journal);
     struct iovec iov[2];
@@ -189,7 +189,7 @@ void conn_input(struct conn *c)
 
     conn_touch(c);
     if (c->broken || c->blocked)
-        return;
+        return false;
     n = stream_in_free(c->stream, c->in_start, iov);
     streams_take_off(streams, FLIGHT_IN, c->id, c->stream->in_end, STREAM_IN_SIZE);
     n = c->transport->read(c, iov, n);
@@ -199,9 +199,10 @@ void conn_input(struct conn *c)
     if (n < 0)
         c->broken = true;
     if (n <= 0)
-        return;
+        return false;
     c->moved = true;
     conn_process(c);
+    return true;
 }
 
 static void output(struct conn *c)

@@ -104,8 +104,8 @@ bool conn_event_room(const struct conn *c, size_t len);
 /** Mark for conn_flush_all(). */
 void conn_touch(struct conn *c);
 
-/** Read once and handle what came; called when the transport says there is something. */
-void conn_input(struct conn *c);
+/** Read once and handle what came; called when there may be something. @return whether it was. */
+bool conn_input(struct conn *c);
 
 /** Send what waits, handle requests that waited for room, close what is broken. */
 void conn_flush_all(struct store *s);

@@ -22,9 +22,9 @@ struct node *edit_create(struct node **root, struct account *a, const char *path
 }
 
 struct node *edit_value(struct node **root, struct account *a, const char *path, size_t len,
-                        struct value *value, uint64_t gen)
+                        const struct place *at, struct value *value, uint64_t gen)
 {
-    struct node *node = tree_own(root, path, len);
+    struct node *node = at->alone ? at->node : tree_own(root, path, len);
     int64_t before = node_weight(node);
 
     value_unref(node->value);
@@ -39,7 +39,7 @@ struct node *edit_write(struct node **root, struct account *a, const char *path,
 {
     struct place at = tree_find(*root, path, len);
 
-    return at.node ? edit_value(root, a, path, len, value, gen)
+    return at.node ? edit_value(root, a, path, len, &at, value, gen)
                    : edit_create(root, a, path, len, &at, value, perms, gen);
 }
 

@@ -10,6 +10,8 @@
 #include "kids.h"
 #include "node.h"
 
+#define FEW 4
+
 struct kids {
     uint32_t refs;
     uint32_t n, cap;
@@ -120,17 +122,46 @@ static uint32_t inner_search(const struct kids *inner, const char *name, size_t 
     return low - 1;
 }
 
-struct node *kids_find(const struct kids *k, const char *name, size_t len)
+/* Most sets are small, and to be equal is less than to compare. */
+static struct node *leaf_find(const struct kids *leaf, const char *name, size_t len)
 {
     uint32_t i;
     bool exact;
 
+    if (leaf->n > FEW) {
+        i = leaf_search(leaf, name, len, &exact);
+        return exact ? leaf->slot[i] : NULL;
+    }
+    for (i = 0; i < leaf->n; i++) {
+        struct node *node = leaf->slot[i];
+
+        if (node->name_len == len && !memcmp(node->name, name, len))
+            return node;
+    }
+    return NULL;
+}
+
+struct node *kids_find_alone(const struct kids *k, const char *name, size_t len, bool *alone)
+{
+    struct node *node;
+
     if (!k)
         return NULL;
-    if (k->inner)
+    *alone &= k->refs == 1;
+    if (k->inner) {
         k = k->slot[inner_search(k, name, len)];
-    i = leaf_search(k, name, len, &exact);
-    return exact ? k->slot[i] : NULL;
+        *alone &= k->refs == 1;
+    }
+    node = leaf_find(k, name, len);
+    *alone &= node && node->refs == 1;
+    return node;
+}
+
+struct node *kids_find(const struct kids *k, const char *name, size_t len)
+{
+    bool alone = true;
+
+    return kids_find_alone(k, name, len, &alone);
 }
 
 struct node **kids_own_slot(struct kids **kids, const char *name, size_t len)

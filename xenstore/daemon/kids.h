@@ -27,6 +27,9 @@ void kids_unref(struct kids *kids);
 /** The child of that name, or NULL; no reference is taken. */
 struct node *kids_find(const struct kids *kids, const char *name, size_t len);
 
+/** The same; clears *alone where the set, or the child, is not the caller's alone. */
+struct node *kids_find_alone(const struct kids *kids, const char *name, size_t len, bool *alone);
+
 /** Where the child's pointer lies, for editing in an owned set; NULL: no such child. */
 struct node **kids_own_slot(struct kids **kids, const char *name, size_t len);
 

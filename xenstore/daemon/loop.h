@@ -12,12 +12,17 @@ struct store;
 struct source {
     int fd;
     uint32_t events; /* EPOLL* that are waited for */
-    void (*ready)(struct source *src, uint32_t events);
+    bool direct;     /* ready() may be called without an event, to see whether something came */
+    bool (*ready)(struct source *src, uint32_t events); /* did something come? */
 };
 
 struct loop {
     int epoll;
     bool stop;
+    struct source *last;   /* the only one of the last round, if it is `direct` */
+    unsigned int luck;     /* tries that may still fail before they are given up */
+    unsigned int resting;  /* rounds since then */
+    unsigned int in_a_row; /* tries that did not fail */
 };
 
 /** @return 0 or an errno. */

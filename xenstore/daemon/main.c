@@ -160,9 +160,10 @@ static struct options opt;
 static struct loop loop;
 static int lock_fd;
 
-static void signalled(struct source *src, uint32_t events)
+static bool signalled(struct source *src, uint32_t events)
 {
     loop.stop = true;
+    return true;
 }
 
 static int watch_signals(struct source *src)

@@ -144,7 +144,8 @@ static bool read_node(struct reader *r)
     at = tree_find(*t.root, path, rec.path_len);
     perms = shared(&at, perms);
     if (at.node)
-        edit_value(t.root, t.account, path, rec.path_len, value_new(value, rec.value_len), rec.gen);
+        edit_value(t.root, t.account, path, rec.path_len, &at, value_new(value, rec.value_len),
+                   rec.gen);
     else
         edit_create(t.root, t.account, path, rec.path_len, &at, value_new(value, rec.value_len),
                     perms, rec.gen);

@@ -42,15 +42,17 @@ static int result(ssize_t n)
     return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
 }
 
-/* readv() and writev(), not their socket cousins: those the kernel counts (streams.h). */
+/* read() and write(), not their socket cousins: those the kernel counts (streams.h). */
 static int client_read(struct conn *c, const struct iovec *iov, int n)
 {
+    if (n == 1)
+        return result(read(c->fd, iov->iov_base, iov->iov_len));
     return n ? result(readv(c->fd, iov, n)) : 0;
 }
 
 static int client_write(struct conn *c, const struct iovec *iov, int n)
 {
-    return result(writev(c->fd, iov, n));
+    return result(n == 1 ? write(c->fd, iov->iov_base, iov->iov_len) : writev(c->fd, iov, n));
 }
 
 static void client_done(struct conn *c, bool want_write)
@@ -76,15 +78,17 @@ static const struct transport client_transport = {
     .close = client_close,
 };
 
-static void client_ready(struct source *src, uint32_t events)
+static bool client_ready(struct source *src, uint32_t events)
 {
     struct client *cl = (struct client *)src;
+    bool came = false;
 
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        conn_input(cl->conn);
+        came = conn_input(cl->conn);
     if ((events & (EPOLLHUP | EPOLLERR)) && cl->conn->blocked)
         cl->conn->broken = true; /* it left without reading what waits for it */
     conn_touch(cl->conn);
+    return came;
 }
 
 /* Serve a client's socket, as a new connection or as one from the journal. */
@@ -100,7 +104,8 @@ static void attach(struct store *s, struct loop *l, int fd, struct conn *c)
         free(cl);
         return;
     }
-    *cl = (struct client){.source = {.fd = fd, .ready = client_ready}, .loop = l, .conn = c};
+    *cl = (struct client){
+        .source = {.fd = fd, .direct = true, .ready = client_ready}, .loop = l, .conn = c};
     c->transport = &client_transport;
     c->peer = cl;
     if (c->fd < 0)
@@ -124,7 +129,7 @@ static void turn_away(struct listener *ls)
     ls->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static void listener_ready(struct source *src, uint32_t events)
+static bool listener_ready(struct source *src, uint32_t events)
 {
     struct listener *ls = (struct listener *)src;
     int fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -135,6 +140,7 @@ static void listener_ready(struct source *src, uint32_t events)
         turn_away(ls);
     else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
         say("cannot accept a client: %s", strerror(errno));
+    return fd >= 0;
 }
 
 static struct conn *conn_of_fd(struct store *s, int fd)

@@ -212,7 +212,7 @@ int store_write(struct view *v, const char *path, size_t len, const char *data, 
         rc = touch(v, path, len, ACCESS_WROTE | ACCESS_EVENT);
     if (rc)
         return rc;
-    node = edit_value(view_root(v), view_account(v, &direct), path, len, value_new(data, size),
+    node = edit_value(view_root(v), view_account(v, &direct), path, len, &at, value_new(data, size),
                       store_next_gen(v->store));
     settle(v, &direct);
     journal_node(v->store->journal, v->txn, path, len, node);

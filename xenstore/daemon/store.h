@@ -91,9 +91,9 @@ struct node *edit_create(struct node **root, struct account *a, const char *path
                          const struct place *at, struct value *value, struct perms *perms,
                          uint64_t gen);
 
-/** Set the value of a node that exists. */
+/** Set the value of the node that tree_find() found. */
 struct node *edit_value(struct node **root, struct account *a, const char *path, size_t len,
-                        struct value *value, uint64_t gen);
+                        const struct place *at, struct value *value, uint64_t gen);
 
 /** One of the two. */
 struct node *edit_write(struct node **root, struct account *a, const char *path, size_t len,

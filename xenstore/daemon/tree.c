@@ -10,7 +10,7 @@
 
 struct place tree_find(struct node *root, const char *path, size_t len)
 {
-    struct place at = {.node = root};
+    struct place at = {.node = root, .alone = root->refs == 1};
     const char *name;
     size_t pos = 0, name_len;
 
@@ -18,7 +18,7 @@ struct place tree_find(struct node *root, const char *path, size_t len)
         if (at.node) {
             at.above = at.node;
             at.above_len = name == path + 1 ? 1 : (size_t)(name - path) - 1;
-            at.node = kids_find(at.node->kids, name, name_len);
+            at.node = kids_find_alone(at.node->kids, name, name_len, &at.alone);
         }
         if (!at.node)
             at.missing++;

@@ -20,6 +20,7 @@ struct place {
     struct node *above;   /* the deepest existing node strictly above; NULL only for "/" */
     size_t above_len;     /* length of above's path */
     unsigned int missing; /* components that do not exist */
+    bool alone;           /* nobody else has the node or any above it: it is owned already */
 };
 
 struct place tree_find(struct node *root, const char *path, size_t len);

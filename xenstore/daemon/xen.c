@@ -227,14 +227,14 @@ static void check_domains(struct xen *x)
 }
 
 /* Ports are taken, and given back, many at a time. */
-static void events_ready(struct source *src, uint32_t events)
+static bool events_ready(struct source *src, uint32_t events)
 {
     struct xen *x = (struct xen *)((char *)src - offsetof(struct xen, events));
     uint32_t ports[EVENTS];
     ssize_t n = read(src->fd, ports, sizeof(ports));
 
     if (n < (ssize_t)sizeof(ports[0]))
-        return;
+        return false;
     io_count((size_t)n, (size_t)n); /* written in a moment */
     n /= (ssize_t)sizeof(ports[0]);
     /* First unmask, then look: what comes while we look raises the port again. */
@@ -246,6 +246,7 @@ static void events_ready(struct source *src, uint32_t events)
         else if (ports[i] < x->ports && x->by_port[ports[i]])
             ring_event(x->by_port[ports[i]]);
     }
+    return true;
 }
 
 static int fail(const char *what)

@@ -2,21 +2,24 @@
 /* args.c: splitting payloads, reading and writing numbers; see xswire/args.h. Stateless. */
 #include <string.h>
 
+#include "find.h"
 #include "xswire/args.h"
 
 size_t xsw_split(const char *body, size_t len, struct xsw_str *v, size_t max, struct xsw_str *rest)
 {
     size_t count = 0, start = 0, rest_at = 0;
 
-    for (size_t i = 0; i < len; i++) {
-        if (body[i])
-            continue;
+    for (;;) {
+        size_t end = start + xsw_find(body + start, len - start, 0);
+
+        if (end == len)
+            break;
         if (count < max) {
-            v[count] = (struct xsw_str){body + start, i - start};
-            rest_at = i + 1;
+            v[count] = (struct xsw_str){body + start, end - start};
+            rest_at = end + 1;
         }
         count++;
-        start = i + 1;
+        start = end + 1;
     }
     if (rest)
         *rest = (struct xsw_str){body + rest_at, len - rest_at};

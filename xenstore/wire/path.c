@@ -2,24 +2,21 @@
 /* path.c: the syntax of paths; see xswire/path.h. Stateless; one pass over each path. */
 #include <string.h>
 
+#include "find.h"
 #include "xswire/args.h"
 #include "xswire/path.h"
 
 static const char home_prefix[] = "/local/domain/";
 #define HOME_PREFIX_LEN (sizeof(home_prefix) - 1)
 
-static bool legal(unsigned char c)
-{
-    /* letters, digits, '-', '/', '@', '_' as bits of two words: 0x2d 0x2f-0x39, 0x40-0x5a 0x5f
-     * 0x61-0x7a */
-    static const uint64_t low = (1ULL << '-') | (1ULL << '/') | (0x3ffULL << '0');
-    static const uint64_t high =
-        0x07ffffffULL | (1ULL << ('_' - 64)) | (0x3ffffffULL << ('a' - 64));
+/* What an octet is in a path: nothing that may be there, a separator, or part of a name (0). */
+#define ILLEGAL 0x80
+#define SLASH   0x01
 
-    if (c < 64)
-        return low >> c & 1;
-    return c < 128 && (high >> (c - 64) & 1);
-}
+static const uint8_t kind[256] = {
+    [0 ... ','] = ILLEGAL,   ['.'] = ILLEGAL, ['/'] = SLASH,           [':' ... '?'] = ILLEGAL,
+    ['[' ... '^'] = ILLEGAL, ['`'] = ILLEGAL, ['{' ... 255] = ILLEGAL,
+};
 
 /* Length of a leading "/local/domain/<1-5 digits>/", or 0. */
 static size_t home_len(const char *path, size_t len)
@@ -35,16 +32,19 @@ static size_t home_len(const char *path, size_t len)
 
 bool xsw_path_valid(const char *path, size_t len, size_t max)
 {
-    size_t i;
+    unsigned int before = SLASH, wrong = 0;
 
     if (!len || path[0] != '/')
         return false;
     if (len == 1)
         return true;
-    for (i = 1; i < len; i++)
-        if (!legal((unsigned char)path[i]) || (path[i] == '/' && path[i - 1] == '/'))
-            return false;
-    if (path[len - 1] == '/')
+    for (size_t i = 1; i < len; i++) {
+        unsigned int this = kind[(unsigned char)path[i]];
+
+        wrong |= this & (ILLEGAL | before); /* a slash after a slash, too */
+        before = this;
+    }
+    if (wrong || before == SLASH)
         return false;
     return len <= max || len - home_len(path, len) <= max;
 }
@@ -93,14 +93,9 @@ size_t xsw_path_parent(const char *path, size_t len)
 
 size_t xsw_path_step(const char *path, size_t len, size_t *pos, const char **name)
 {
-    size_t start = *pos, end;
+    size_t start = *pos + (*pos < len && path[*pos] == '/');
 
-    if (start < len && path[start] == '/')
-        start++;
-    end = start;
-    while (end < len && path[end] != '/')
-        end++;
     *name = path + start;
-    *pos = end;
-    return end - start;
+    *pos = start + xsw_find(*name, len - start, '/');
+    return *pos - start;
 }

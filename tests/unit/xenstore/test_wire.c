@@ -41,6 +41,33 @@ static bool valid(const char *path)
     return xsw_path_valid(path, strlen(path), XENSTORE_REL_PATH_MAX);
 }
 
+/* Every octet in every place, alone and beside its like: what is looked for eight at a time. */
+static void octets(void)
+{
+    static const char legal[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_@/";
+    char path[] = "/aaaaaaaaaaaaaaaaaaa";
+    struct xsw_str v[2];
+
+    for (size_t at = 1; at < sizeof(path) - 1; at++) {
+        for (unsigned int c = 0; c < 256; c++) {
+            bool good =
+                c && strchr(legal, (int)c) && (c != '/' || (at > 1 && at < sizeof(path) - 2));
+            size_t pos = 0, len = sizeof(path) - 1, first;
+            const char *name;
+
+            path[at] = (char)c;
+            CU_ASSERT_EQUAL_FATAL(xsw_path_valid(path, len, 2048), good);
+            first = xsw_path_step(path, len, &pos, &name);
+            CU_ASSERT_EQUAL_FATAL(first, c == '/' ? at - 1 : len - 1);
+            CU_ASSERT_EQUAL_FATAL(xsw_split(path, len, v, 2, NULL), c == 0);
+            CU_ASSERT_FATAL(c || (v[0].s == path && v[0].len == at));
+        }
+        path[at] = 'a';
+    }
+    CU_ASSERT(!valid("/aaaaaa//aaaaaaaaaa") && !valid("/aaaaaaa//aaaaaaaaa"));
+}
+
 static void paths(void)
 {
     char longest[4096];
@@ -175,7 +202,13 @@ static void names(void)
 }
 
 CU_TestInfo wire_tests[] = {
-    {"frames", frames},         {"paths", paths},     {"path relations", path_relations},
-    {"strings", strings},       {"numbers", numbers}, {"permissions", permissions},
-    {"names of errors", names}, CU_TEST_INFO_NULL,
+    {"frames", frames},
+    {"paths", paths},
+    {"every octet in every place", octets},
+    {"path relations", path_relations},
+    {"strings", strings},
+    {"numbers", numbers},
+    {"permissions", permissions},
+    {"names of errors", names},
+    CU_TEST_INFO_NULL,
 };
