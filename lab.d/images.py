@@ -33,7 +33,7 @@ DOM0_PACKAGES = ["base-files", "libc6", "busybox-static", "kmod", "iproute2", "x
 # Debian's own toolstacks, for a root of their own: twice the size of ours, so not in it.
 XL_PACKAGES = DOM0_PACKAGES + ["xen-utils-4.17", "libvirt-daemon", "libvirt-daemon-driver-xen", "libvirt-clients",
                                "bash", "bsdutils", "mount", "util-linux"]
-GUEST_PACKAGES = ["base-files", "libc6", "busybox-static"]
+GUEST_PACKAGES = ["base-files", "libc6", "busybox-static", "xenstore-utils"]
 NOT_NEEDED = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian",
               "usr/share/perl5", "usr/share/bash-completion", "usr/lib/x86_64-linux-gnu/gconv"]
 
@@ -163,7 +163,8 @@ def guest_root():
     """web.img: what a guest runs. Its address comes from the kernel's ip= argument."""
     product = paths.IMAGES / "web.img"
     debian()
-    inputs = (GUEST_PACKAGES, paths.LAB / "guest", paths.LAB / "images.py")
+    tests = peer_tools() / "usr/lib/xen-4.17/bin/test-xenstore"
+    inputs = (GUEST_PACKAGES, tests, paths.LAB / "guest", paths.LAB / "images.py")
     if stamp.fresh(product, *inputs):
         return product
     base = debs.tree(paths.IMAGES / "guest-debian", GUEST_PACKAGES)
@@ -178,6 +179,7 @@ def guest_root():
     _copy(paths.LAB / "guest/init", folder / "usr/sbin/init", 0o755)
     _copy(paths.LAB / "guest/index.html", folder / "var/www/index.html", 0o644)
     _copy(paths.LAB / "guest/run-cgi", folder / "usr/share/test/cgi-bin/run", 0o755)
+    _copy(tests, folder / "usr/share/test/test-xenstore", 0o755)
     (folder / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     _ext4(product, folder, "guest", "256M")
     stamp.keep(product, *inputs)

@@ -203,7 +203,8 @@ def tests(*, fast, peer):
         plan += [model(room, seed, 1_250_000) for room, seed in (("memory and page types", 1), ("memory and page types", 2),
                                                                  ("grants", 1), ("events", 1))]
         plan += [fuzzing(name) for name in fuzz.TARGETS]
-    plan += [group("two_guests", peer, smp=2), group("data", peer, smp=2), group("bad_input", peer), group("crash", peer)]
+    plan += [group("two_guests", peer, smp=2), group("data", peer, smp=2), group("bad_input", peer), group("crash", peer),
+             group("store", peer)]
     if not peer:
         plan += [group("smp", peer, smp=2, hv_append="dom0_max_vcpus=4"),
                  demonstration(peer, smp=8, hv_append="dom0_max_vcpus=8")]

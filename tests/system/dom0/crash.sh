@@ -58,15 +58,7 @@ toolstack_killed() {
 	until_within 30 is web running
 }
 
-# The store's daemon: the child of its keeper, which is the same program.
-store_daemon() {
-	for dir in /proc/[0-9]*; do
-		[ "$dir/exe" -ef /usr/sbin/mullion-xenstored ] || continue
-		parent=$(awk '/^PPid:/ { print $2 }' "$dir/status")
-		[ ! "/proc/$parent/exe" -ef /usr/sbin/mullion-xenstored ] || echo "${dir#/proc/}"
-	done
-}
-# Its clients keep their connections: dom0's kernel and the guests on rings, and Debian's library on the socket, which could not
+# The daemon's clients keep their connections: dom0's kernel and the guests on rings, and Debian's library on the socket, which could not
 # connect again. Then a live update, and a new guest.
 store_killed() {
 	xenstore-watch -n 5 /test/store >/tmp/watched &

@@ -60,12 +60,21 @@ domid() { mullion list | awk -v name="$1" '$1 == name { print $2 }'; }
 # Run a script in the guest: with the kernel argument mullion.test it has a second web server for that.
 in_guest() { # in_guest ADDRESS 'script'
 	printf '%s' "$2" >/tmp/guest-script
-	timeout 300 wget -q -O - --post-file /tmp/guest-script "http://$1:8080/cgi-bin/run"
+	timeout "${guest_limit:-300}" wget -q -O - --post-file /tmp/guest-script "http://$1:8080/cgi-bin/run"
 }
 
 remove() {
 	is "$1" running && mullion destroy "$1"
 	mullion delete "$1"
+}
+
+# The store's daemon: the child of its keeper, which is the same program.
+store_daemon() {
+	for dir in /proc/[0-9]*; do
+		[ "$dir/exe" -ef /usr/sbin/mullion-xenstored ] || continue
+		parent=$(awk '/^PPid:/ { print $2 }' "$dir/status")
+		[ ! "/proc/$parent/exe" -ef /usr/sbin/mullion-xenstored ] || echo "${dir#/proc/}"
+	done
 }
 
 # What must be as before once guests are gone. xenstore without what counts upwards by itself.
