@@ -61,13 +61,45 @@ static int control_check(struct store *s, struct xsw_str *arg, size_t n, struct 
     return 0;
 }
 
+int control_trace(struct store *s)
+{
+    int fd = s->trace_to[0] == '-' ? 2 : 0;
+
+    if (s->trace_to[0] && !fd) {
+        fd = open(s->trace_to, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (fd < 0)
+            return errno;
+    }
+    if (s->trace > 2)
+        close(s->trace);
+    s->trace = fd;
+    return 0;
+}
+
+/* Trace to there from now on, in successors, too; where it cannot be, all stays as it is. */
+static int trace_to(struct store *s, const char *to, size_t len)
+{
+    char before[sizeof(s->trace_to)];
+
+    memcpy(before, s->trace_to, sizeof(before));
+    if (len >= sizeof(s->trace_to))
+        return EINVAL;
+    memcpy(s->trace_to, to, len);
+    s->trace_to[len] = 0;
+    if (control_trace(s)) {
+        memcpy(s->trace_to, before, sizeof(before));
+        return EINVAL;
+    }
+    journal_trace(s->journal);
+    return 0;
+}
+
 static int control_log(struct store *s, struct xsw_str *arg, size_t n, struct answer *out)
 {
     if (n != 1 || !(is(arg[0], "on") || is(arg[0], "off")))
         return EINVAL;
-    s->trace = is(arg[0], "on") ? 2 : 0;
     add(out, "OK");
-    return 0;
+    return is(arg[0], "on") ? trace_to(s, "-", 1) : trace_to(s, "", 0);
 }
 
 static int control_memreport(struct store *s, struct xsw_str *arg, size_t n, struct answer *out)
@@ -184,18 +216,10 @@ static int control_quota_soft(struct store *s, struct xsw_str *arg, size_t n, st
 /* Requests are traced to this file from now on; "log" alone still means the daemon's messages. */
 static int control_logfile(struct store *s, struct xsw_str *arg, size_t n, struct answer *out)
 {
-    int fd;
-
-    if (n != 1 || !arg[0].len)
+    if (n != 1 || !arg[0].len || arg[0].s[0] == '-')
         return EINVAL;
-    fd = open(arg[0].s, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return EINVAL;
-    if (s->trace > 2)
-        close(s->trace);
-    s->trace = fd;
     add(out, "OK");
-    return 0;
+    return trace_to(s, arg[0].s, arg[0].len);
 }
 
 /* Does the program say that it can take over? */

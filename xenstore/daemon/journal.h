@@ -55,6 +55,7 @@ void journal_special(struct journal *j, int which, const struct perms *perms);
 void journal_domain(struct journal *j, const struct domain *d);
 void journal_domain_gone(struct journal *j, uint16_t domid);
 void journal_quota(struct journal *j);
+void journal_trace(struct journal *j);
 void journal_watch(struct journal *j, const struct conn *c, const struct watch *w);
 void journal_unwatch(struct journal *j, const struct conn *c, const char *path, size_t len,
                      const char *token);

@@ -99,6 +99,17 @@ void journal_quota(struct journal *j)
     put(journal_begin(j, REC_QUOTA, 0, sizeof(rec)), &rec, sizeof(rec));
 }
 
+void journal_trace(struct journal *j)
+{
+    struct rec_text rec = {0};
+
+    if (journal_off(j))
+        return;
+    rec.len = (uint32_t)strlen(j->store->trace_to);
+    put(put(journal_begin(j, REC_TRACE, 0, sizeof(rec) + rec.len), &rec, sizeof(rec)),
+        j->store->trace_to, rec.len);
+}
+
 static void watch_record(struct journal *j, enum record_type type, const struct conn *c,
                          struct rec_watch rec, const char *path, const char *token)
 {
@@ -312,6 +323,7 @@ void journal_state(struct journal *j)
     size_t n;
 
     journal_quota(j);
+    journal_trace(j);
     for (const struct domain *d = domain_from(s, 0); d; d = domain_from(s, d->domid + 1u))
         journal_domain(j, d);
     for (int i = 0; i < SPECIAL_COUNT; i++)

@@ -26,6 +26,7 @@
 #include "keeper.h"
 #include "loop.h"
 #include "records.h"
+#include "request.h"
 #include "say.h"
 #include "socket.h"
 #include "store.h"
@@ -259,6 +260,8 @@ static int start(struct store *s, const struct options *o, struct keeper *k, str
         rc = watch_signals(signals);
     if (!rc && dir)
         rc = journal_open(s, dir, &k->last, &found);
+    if (!rc && control_trace(s))
+        say("cannot trace requests to %s: %s", s->trace_to, strerror(errno));
     if (!rc && !o->no_domains)
         rc = xen_open(s, &loop, &s->platform);
     if (!rc && s->platform)

@@ -14,10 +14,10 @@
 #include "quota.h"
 
 #define LOG_MAGIC   0x676f6c6e6c6c754dULL /* "Mullnlog" */
-#define LOG_VERSION 3
+#define LOG_VERSION 4
 
 /* What a program prints that can take over from this log (--journal-version). */
-#define LIVE_UPDATE_ANSWER "mullion-xenstored journal 3"
+#define LIVE_UPDATE_ANSWER "mullion-xenstored journal 4"
 
 struct log_header {
     uint64_t magic;
@@ -42,6 +42,7 @@ enum record_type {
     REC_STREAM,      /* rec_stream */
     REC_CONN,        /* rec_conn: there is this connection */
     REC_CONN_GONE,   /* nothing */
+    REC_TRACE,       /* rec_text: where requests are traced to */
 };
 
 /** Leads every record. */

@@ -365,12 +365,26 @@ static bool read_conn_gone(struct reader *r)
     return true;
 }
 
+/* Only where to; the daemon that goes on opens it. */
+static bool read_trace(struct reader *r)
+{
+    struct rec_text rec;
+    const char *to;
+
+    if (!copy(r, &rec, sizeof(rec)) || rec.len >= sizeof(r->s->trace_to) ||
+        !(to = take(r, rec.len)))
+        return false;
+    memcpy(r->s->trace_to, to, rec.len);
+    r->s->trace_to[rec.len] = 0;
+    return true;
+}
+
 static bool (*const readers[])(struct reader *r) = {
     [REC_NODE] = read_node,     [REC_REMOVE] = read_remove,           [REC_SPECIAL] = read_special,
     [REC_DOMAIN] = read_domain, [REC_DOMAIN_GONE] = read_domain_gone, [REC_QUOTA] = read_quota,
     [REC_WATCH] = read_watch,   [REC_UNWATCH] = read_unwatch,         [REC_RESET] = read_reset,
     [REC_TXN] = read_txn,       [REC_ACCESS] = read_access,           [REC_STREAM] = read_stream,
-    [REC_CONN] = read_conn,     [REC_CONN_GONE] = read_conn_gone,
+    [REC_CONN] = read_conn,     [REC_CONN_GONE] = read_conn_gone,     [REC_TRACE] = read_trace,
 };
 
 /*

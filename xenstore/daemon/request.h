@@ -73,4 +73,7 @@ request_handler do_introduce, do_release, do_resume, do_set_target, do_get_domai
 /* control.c */
 request_handler do_control;
 
+/** Open what the store says requests are traced to (main.c: after a takeover). 0 or an errno. */
+int control_trace(struct store *s);
+
 #endif

@@ -41,6 +41,7 @@ struct store {
     struct platform *platform;
     struct journal *journal;    /* NULL: nothing survives */
     int trace;                  /* descriptor to which requests are traced; 0: none */
+    char trace_to[256];         /* where that leads: "" nowhere, "-" standard error, or a file */
     char update_file[PATH_MAX]; /* named for a live update */
     char update[PATH_MAX];      /* not "": stop serving, and go on as this program */
 };

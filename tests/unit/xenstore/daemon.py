@@ -83,8 +83,10 @@ class Client:
 class Daemon:
     """The keeper and its daemon, on a socket nobody else uses."""
 
-    def __init__(self, program, *options):
-        self.dir = tempfile.mkdtemp(prefix="xs-test-", dir=ROOM)
+    def __init__(self, program, *options, user=None):
+        self.dir, self.user = tempfile.mkdtemp(prefix="xs-test-", dir=ROOM), user
+        if user is not None:
+            os.chown(self.dir, user, user)
         self.path, self.program, self.options = f"{self.dir}/socket", program, options
         self.environment = dict(os.environ, XENSTORED_PATH=self.path, XENSTORED_RUNDIR=self.dir)
         self.log = open(f"{self.dir}/daemon.log", "ab")
@@ -93,7 +95,7 @@ class Daemon:
     def start(self):
         ours, its = os.pipe()
         self.process = subprocess.Popen([self.program, "--no-domains", "--socket-dir", self.dir, "--ready-fd", str(its), *self.options],
-                                        pass_fds=[its], stderr=self.log)
+                                        pass_fds=[its], stderr=self.log, user=self.user, group=self.user)
         os.close(its)
         assert os.read(ours, 1) == b"\n", "the daemon did not get ready: " + self.messages()
         os.close(ours)

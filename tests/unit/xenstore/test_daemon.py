@@ -84,6 +84,23 @@ class Tools(Case):
     def test_debian_with_our_library(self):
         self.commands(self.debian(), True)
 
+    def test_trace_outlives_the_daemon(self):
+        log = f"{self.daemon.dir}/trace"
+        self.run_(CLI, "control", "logfile", log)
+        for life in range(3):
+            self.daemon.kill()
+            self.run_(CLI, "write", f"/traced/{life}", "1")
+        with open(log, encoding="utf-8") as file:
+            traced = file.read()
+        for life in range(3):
+            self.assertIn(f"WRITE tx=1 /traced/{life}: OK", traced)
+        self.run_(CLI, "control", "log", "off")
+        self.daemon.kill()
+        self.run_(CLI, "write", "/traced/not", "1")
+        with open(log, encoding="utf-8") as file:
+            self.assertNotIn("/traced/not", file.read())
+        self.assertEqual(self.run_(CLI, "control", "logfile", "/nowhere/trace", check=False), 1)
+
     def test_quota_and_help(self):
         self.assertIn("transactions", self.run_(CLI, "control", "quota"))
         self.assertIn("memreport", self.run_(CLI, "control", "help"))
@@ -117,6 +134,33 @@ class Load(Case):
         self.assertEqual(load.returncode, 0, out)
         print(f"\n{kills} kills, slowest successor ready after {slowest * 1000:.0f} ms; {out.strip()}")
         self.assertGreater(kills, 10)
+
+
+class Unprivileged(Case):
+    """The socket alone needs no root: for tests and for whoever wants a store of his own."""
+
+    def setUp(self):
+        if os.getuid() == 0:
+            self.daemon = daemon.Daemon(DAEMON, user=65534)
+            self.run_ = self.daemon.run
+        else:
+            super().setUp()
+
+    def test_killed(self):
+        """Half a request and a transaction outlive it there, too: the keeper may ask what its child had moved."""
+        with self.daemon.connect() as half, self.daemon.connect() as other:
+            self.assertNotEqual(os.stat(f"/proc/{self.daemon.pid()}").st_uid, 0)
+            for life in range(10):
+                request = daemon.message(daemon.WRITE, "/half", "x" * 500 + str(life), end=False)
+                half.send(request[:300])
+                tx = int(other.ask(daemon.TRANSACTION_START, "").rstrip(b"\0"))
+                other.ask(daemon.WRITE, "/in/transaction", str(life), tx=tx, end=False)
+                self.daemon.kill()
+                half.send(request[300:])
+                self.assertEqual(half.reply(), (daemon.WRITE, b"OK\0"))
+                other.ask(daemon.TRANSACTION_END, "T", tx=tx)
+                self.assertEqual(other.ask(daemon.READ, "/in/transaction"), str(life).encode())
+                self.assertTrue(half.ask(daemon.READ, "/half").endswith(b"x" + str(life).encode()))
 
 
 class Growth(Case):
