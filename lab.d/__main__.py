@@ -28,7 +28,7 @@ MACHINE = {                           # option: what argparse is told about it
     "cpu": dict(default="", help="QEMU's CPU model (max; with --peer qemu64)"),
     "machine": dict(default="pc", choices=["pc", "q35"], help="the board"),
     "bus": dict(default="virtio", choices=["virtio", "sata"], help="of dom0's disks and NIC (sata: AHCI and e1000e)"),
-    "accel": dict(default="tcg", choices=["tcg", "kvm"], help="how QEMU runs the CPU"),
+    "accel": dict(default="tcg", choices=["tcg", "tcg,thread=single", "kvm"], help="how QEMU runs the CPUs"),
     "uefi": dict(action="store_true", help="boot by UEFI firmware, through an ISO"),
     "iso": dict(nargs="?", const="", metavar="FILE", help="boot an ISO: this file, or one made of the other options"),
     "hv": dict(metavar="PATH", help="another hypervisor file"),

@@ -4,6 +4,7 @@
 The work inside dom0 is demo.sh; here its lines become progress, the page's bytes are compared, and the figures are kept.
 """
 import base64
+import dataclasses
 import json
 import tempfile
 from pathlib import Path
@@ -111,8 +112,8 @@ def _for_a_person(which):
     show = Show()
     with tempfile.TemporaryDirectory(prefix="lab-") as temporary:
         folder = Path(temporary)
-        which.disks = [*which.disks, job.disk(folder, SCRIPT, files={"web.json": DOCUMENT}, shell=True)]
-        show.vm = vm = job.Running(which, folder, "demo", on_line=show.line, interactive=True)
+        disks = [*which.disks, job.disk(folder, SCRIPT, files={"web.json": DOCUMENT}, shell=True)]
+        show.vm = vm = job.Running(dataclasses.replace(which, disks=disks), folder, "demo", on_line=show.line, interactive=True)
         show.begin("boot hypervisor and dom0")
         with vm:
             status = vm.status.wait_line()

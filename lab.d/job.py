@@ -8,6 +8,7 @@ serves a machine that boots from disks and one that boots from the ISO.
 
 `Running` is one QEMU: `with Running(machine, folder) as vm`. It never outlives the `with`. A deadline starts when QEMU does.
 """
+import dataclasses
 import os
 import re
 import shlex
@@ -193,8 +194,8 @@ def run(machine, script, *, files=None, overlays=(), timeout=300, name="console"
     """Boot `machine`, run `script` in its dom0. `watch(vm)` may hold on to the running machine."""
     with tempfile.TemporaryDirectory(prefix="lab-") as temporary:
         folder = Path(temporary)
-        machine.disks = list(machine.disks) + [disk(folder, script, files=files, overlays=overlays)]
-        vm = Running(machine, folder, name, on_line=on_line)
+        disks = [*machine.disks, disk(folder, script, files=files, overlays=overlays)]
+        vm = Running(dataclasses.replace(machine, disks=disks), folder, name, on_line=on_line)
         if watch:
             watch(vm)
         with vm:
