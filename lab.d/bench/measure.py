@@ -137,8 +137,9 @@ def linux(side):
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 STORE_MODULES = ["xen-evtchn", "xen-gntdev", "xen-privcmd", "xenfs"]
-STORE_DAEMONS = {                     # side: the daemon's command line
+STORE_DAEMONS = {                     # side: the daemon's command line, for store_ops.c
     "ours": "/usr/sbin/mullion-xenstored",
+    "own library": "preload=/usr/lib/libmullionstore.so.4 /usr/sbin/mullion-xenstored",
     "floor": "floor",
     "peer": "/usr/lib/xen-4.17/bin/xenstored -N",
     "oxenstored": "/usr/lib/xen-4.17/bin/oxenstored --no-fork --config-file /etc/oxenstored.conf",
@@ -160,6 +161,7 @@ def store_initrd(folder):
     """An initramfs that is tests/bench/store_ops.c, the three daemons, and what they need: the same for every side."""
     root, tools, debian = Path(folder) / "root", images.peer_tools(), images.peer_libraries()
     programs = {"init": paths.BUILD / "tests/bench/store-ops", "usr/sbin/mullion-xenstored": paths.BUILD / "xenstore/daemon/mullion-xenstored",
+                "usr/lib/libmullionstore.so.4": paths.BUILD / "xenstore/client/libmullionstore.so.4",
                 **{f"usr/lib/xen-4.17/bin/{name}": tools / "usr/lib/xen-4.17/bin" / name for name in ("xenstored", "oxenstored")}}
     files = programs | {f"{LIBRARIES}/{name}": debian / LIBRARIES / name for name in libraries(programs.values(), debian / LIBRARIES)}
     files |= {f"modules/{number:02}-{module.name}": module
@@ -203,7 +205,7 @@ INSTRUMENTS = [
     Instrument(linux, frozenset({14, 15, 16}), ("ours", "peer", "bare")),
     Instrument(bench_guest, frozenset(range(1, 13)) - {10}),
     Instrument(two_domains, frozenset({10})),
-    Instrument(store, frozenset({17}), ("ours", "peer", "oxenstored", "floor")),
+    Instrument(store, frozenset({17}), ("ours", "own library", "peer", "oxenstored", "floor")),
     Instrument(density_guest, frozenset({23})),
     Instrument(code, frozenset({25})),
 ]

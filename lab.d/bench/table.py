@@ -37,8 +37,9 @@ def mark(figure):
     value = rows.ratio(figure)
     if value is not None and value > 1:
         return "MORE than the peer"
-    floor = f"floor {figure['floor']:,}" if "floor" in figure else ""
-    return {True: floor, False: f"misses its goal {floor}".rstrip(), None: "cannot be said"}[rows.met(figure)]
+    words = {True: [], False: ["misses its goal"], None: ["cannot be said"]}[rows.met(figure)]
+    words += [f"{side} {figure[side]:,}" for side in ("floor", "own library") if side in figure]
+    return ", ".join(words)
 
 
 def _number(value):

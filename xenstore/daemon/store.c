@@ -83,10 +83,12 @@ int view_get(struct view *v, const char *path, size_t len, unsigned int want, un
 {
     int rc;
 
-    *at = tree_find(*view_root(v), path, len);
+    *at = v->txn ? txn_find(v->txn, path, len) : tree_find(v->store->root, path, len);
     rc = touch(v, path, len, at->node ? use : ACCESS_READ);
     if (rc)
         return rc;
+    if (v->txn)
+        txn_found(v->txn, at);
     if (at->node)
         return (perms_for(v->store, &v->who, at->node->perms) & want) == want ? 0 : EACCES;
     if (who_is_privileged(&v->who))
@@ -139,7 +141,7 @@ static struct account *view_account(struct view *v, struct account *direct)
 static void settle(struct view *v, struct account *direct)
 {
     if (v->txn) {
-        v->txn->wrote = true;
+        txn_edited(v->txn);
         return;
     }
     account_apply(v->store, direct);

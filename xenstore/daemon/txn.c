@@ -12,6 +12,8 @@
 #include "watch.h"
 #include "xswire/path.h"
 
+#define FEW 8 /* paths are looked at one by one; more have an index */
+
 struct txn *txn_new(struct conn *c, uint32_t id)
 {
     struct txn *t = xzalloc(sizeof(*t));
@@ -47,11 +49,14 @@ static uint32_t hash_path(const char *path, size_t len)
 
 static void index_grow(struct txn *t)
 {
-    t->index_size = t->index_size ? 2 * t->index_size : 16;
+    bool first = !t->index;
+
+    t->index_size = first ? 4 * FEW : 2 * t->index_size;
     free(t->index);
     t->index = xzalloc(t->index_size * sizeof(*t->index));
     for (uint32_t i = 0; i < t->n; i++) {
-        uint32_t at = t->access[i].hash;
+        struct access *a = &t->access[i];
+        uint32_t at = a->hash = first ? hash_path(a->path, a->len) : a->hash;
 
         while (t->index[at & (t->index_size - 1)])
             at++;
@@ -59,35 +64,90 @@ static void index_grow(struct txn *t)
     }
 }
 
-int txn_touch(struct txn *t, const char *path, size_t len, unsigned int flags, uint32_t max)
+static bool is_path(const struct access *a, const char *path, size_t len)
 {
-    uint32_t hash = hash_path(path, len), at, i;
+    return a->len == len && !memcmp(a->path, path, len);
+}
 
+/* Where in access[] a path is, +1; 0: nowhere. With an index, which it belongs into at *at, *hash
+ * is found, too. */
+static uint32_t find(struct txn *t, const char *path, size_t len, uint32_t *hash, uint32_t *at)
+{
+    uint32_t i;
+
+    if (t->n < FEW) {
+        for (i = t->n; i && !is_path(&t->access[i - 1], path, len); i--)
+            ;
+        return i;
+    }
     if (2 * (t->n + 1) > t->index_size)
         index_grow(t);
-    for (at = hash; (i = t->index[at & (t->index_size - 1)]); at++) {
-        struct access *a = &t->access[i - 1];
+    *hash = hash_path(path, len);
+    for (*at = *hash & (t->index_size - 1); (i = t->index[*at]);
+         *at = (*at + 1) & (t->index_size - 1))
+        if (t->access[i - 1].hash == *hash && is_path(&t->access[i - 1], path, len))
+            break;
+    return i;
+}
 
-        if (a->hash == hash && a->len == len && !memcmp(a->path, path, len)) {
-            if (flags & ~a->flags)
-                journal_access(t->conn->store->journal, t, path, len, flags);
-            a->flags |= flags;
-            return 0;
-        }
-    }
-    if (max && t->n >= max) {
-        t->failed = true;
-        journal_txn_failed(t->conn->store->journal, t);
-        return ENOSPC;
-    }
+/* Most paths are touched several times in a row. */
+static bool is_last(const struct txn *t, const char *path, size_t len)
+{
+    return t->last && is_path(&t->access[t->last - 1], path, len);
+}
+
+static void add(struct txn *t, const char *path, size_t len, uint32_t hash, uint32_t at)
+{
     if (t->n == t->cap) {
         t->cap = t->cap ? 2 * t->cap : 8;
         t->access = xrealloc(t->access, t->cap, sizeof(*t->access));
     }
-    t->access[t->n++] = (struct access){xmemdup0(path, len), (uint32_t)len, hash, flags};
-    t->index[at & (t->index_size - 1)] = t->n;
-    journal_access(t->conn->store->journal, t, path, len, flags);
+    t->access[t->n++] = (struct access){xmemdup0(path, len), (uint32_t)len, hash, 0};
+    t->last = t->n;
+    if (t->index)
+        t->index[at] = t->n;
+}
+
+int txn_touch(struct txn *t, const char *path, size_t len, unsigned int flags, uint32_t max)
+{
+    struct journal *j = t->conn->store->journal;
+    struct access *a;
+
+    if (!is_last(t, path, len)) {
+        uint32_t hash = 0, at = 0;
+
+        t->found = false;
+        t->last = find(t, path, len, &hash, &at);
+        if (!t->last && max && t->n >= max) {
+            t->failed = true;
+            journal_txn_failed(j, t);
+            return ENOSPC;
+        }
+        if (!t->last)
+            add(t, path, len, hash, at);
+    }
+    a = &t->access[t->last - 1];
+    if (flags & ~a->flags)
+        journal_access(j, t, path, len, flags);
+    a->flags |= flags;
     return 0;
+}
+
+struct place txn_find(const struct txn *t, const char *path, size_t len)
+{
+    return t->found && is_last(t, path, len) ? t->at : tree_find(t->root, path, len);
+}
+
+void txn_found(struct txn *t, const struct place *at)
+{
+    t->found = true;
+    t->at = *at;
+}
+
+void txn_edited(struct txn *t)
+{
+    t->wrote = true;
+    t->found = false;
 }
 
 /* Did what the transaction depends on at this path change since it began? */
@@ -162,10 +222,23 @@ static void merge(struct store *s, struct txn *t)
     account_free(&again);
 }
 
-static void keep(struct store *s, const struct txn *t)
+static void tell(struct store *s, const struct txn *t, const struct access *a,
+                 const struct place *at)
 {
-    if (!s->journal)
-        return;
+    const struct node *was = tree_lookup(t->base, a->path, a->len), *is = at->node;
+    const struct perms *parent = at->above ? at->above->perms : NULL;
+
+    if ((a->flags & ACCESS_REMOVED) && was)
+        watch_fire_removed(s, a->path, a->len, was, parent);
+    if (is || !was || !(a->flags & ACCESS_REMOVED))
+        watch_fire(s, a->path, a->len, was ? was->perms : NULL, is ? is->perms : NULL, parent,
+                   false);
+}
+
+/* What the store has become goes into the journal, and to who watches. Nothing is sent before all
+ * of it is in the journal. */
+static void publish(struct store *s, const struct txn *t)
+{
     for (uint32_t i = 0; i < t->n; i++)
         if ((t->access[i].flags & ACCESS_REMOVED) &&
             tree_lookup(t->base, t->access[i].path, t->access[i].len))
@@ -173,32 +246,15 @@ static void keep(struct store *s, const struct txn *t)
                            store_next_gen(s));
     for (uint32_t i = 0; i < t->n; i++) {
         const struct access *a = &t->access[i];
-        struct node *node = NULL;
-
-        if (a->flags & ACCESS_WROTE)
-            node = tree_lookup(s->root, a->path, a->len);
-        if (node)
-            journal_node(s->journal, NULL, a->path, a->len, node);
-    }
-}
-
-static void tell(struct store *s, const struct txn *t)
-{
-    for (uint32_t i = 0; i < t->n; i++) {
-        const struct access *a = &t->access[i];
-        const struct node *was, *is;
         struct place at;
 
-        if (!(a->flags & ACCESS_EVENT))
+        if (!(a->flags & (ACCESS_WROTE | ACCESS_EVENT)))
             continue;
-        was = tree_lookup(t->base, a->path, a->len);
         at = tree_find(s->root, a->path, a->len);
-        is = at.node;
-        if ((a->flags & ACCESS_REMOVED) && was)
-            watch_fire_removed(s, a->path, a->len, was, at.above ? at.above->perms : NULL);
-        if (is || !was || !(a->flags & ACCESS_REMOVED))
-            watch_fire(s, a->path, a->len, was ? was->perms : NULL, is ? is->perms : NULL,
-                       at.above ? at.above->perms : NULL, false);
+        if ((a->flags & ACCESS_WROTE) && at.node)
+            journal_node(s->journal, NULL, a->path, a->len, at.node);
+        if (a->flags & ACCESS_EVENT)
+            tell(s, t, a, &at);
     }
 }
 
@@ -225,7 +281,6 @@ int txn_commit(struct txn *t)
     for (unsigned int i = 0; i < t->account.n; i++)
         domain_get(s, t->account.line[i].domid); /* released meanwhile: known again */
     account_apply(s, &t->account);
-    keep(s, t);
-    tell(s, t);
+    publish(s, t);
     return 0;
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "account.h"
+#include "tree.h"
 
 struct conn;
 struct node;
@@ -33,7 +34,7 @@ struct store;
 struct access {
     char *path;
     uint32_t len;
-    uint32_t hash;
+    uint32_t hash; /* once there is an index */
     uint32_t flags;
 };
 
@@ -47,7 +48,11 @@ struct txn {
     struct account account;
     struct access *access;
     uint32_t n, cap;
-    uint32_t *index; /* hash table of positions in access[] + 1; size is a power of two */
+    uint32_t last; /* position in access[] + 1 of the last path touched; 0: none */
+    bool found;    /* `at`: where that path is in `root` */
+    struct place at;
+    uint32_t *index; /* NULL while there are few; hash table of positions in access[] + 1; size is a
+                        power of two */
     uint32_t index_size;
     bool wrote;
     bool created; /* the quota of nodes is to be checked at the end */
@@ -62,6 +67,15 @@ void txn_free(struct txn *t);
  * @return 0, or ENOSPC: over max, the transaction can only fail now.
  */
 int txn_touch(struct txn *t, const char *path, size_t len, unsigned int flags, uint32_t max);
+
+/** Where a path is in the transaction's tree: known if it was the last one touched and found. */
+struct place txn_find(const struct txn *t, const char *path, size_t len);
+
+/** The last path touched is there. */
+void txn_found(struct txn *t, const struct place *at);
+
+/** The transaction's tree is no longer what it was. */
+void txn_edited(struct txn *t);
 
 /** Commit (does not free t). @return 0, EAGAIN (conflict), ENOSPC or ENOMEM (quota). */
 int txn_commit(struct txn *t);
