@@ -22,7 +22,7 @@ enum { ZONE_DMA32, ZONE_HIGH, NR_ZONES };
 
 static spinlock_t alloc_lock = SPINLOCK_INIT;
 static struct buddy zone[NR_ZONES] = {{.free_flag = FF_FREE}, {.free_flag = FF_FREE}};
-static uint64_t nr_free, nr_dirty;
+static uint64_t nr_free;
 static uint64_t nr_total;   /* of the machine; 0: not started */
 static uint64_t nr_claimed; /* of the free ones: only for the domains that claimed them */
 unsigned long frames_to_reap;
@@ -37,11 +37,6 @@ uint64_t frames_free(void)
     /* What the heap holds in reserve is free too: it comes back to the same number when all is
      * given back. */
     return READ_ONCE(nr_free) + heap_frames_free();
-}
-
-uint64_t frames_scrub_pending(void)
-{
-    return READ_ONCE(nr_dirty);
 }
 
 void page_alloc_start(uint64_t total)
@@ -63,7 +58,6 @@ void page_alloc_add(uint64_t first, uint64_t end)
 
         while (order < ORDER_MAX && !(first & (1UL << order)) && first + (2UL << order) <= end)
             order++;
-        nr_dirty += 1UL << order;
         buddy_free(zone_of(first), first, order, 0);
         nr_free += 1UL << order;
         first += 1UL << order;
@@ -127,12 +121,8 @@ static bool count_pages(struct domain *d, int64_t n)
 static void zone_put(uint64_t first, unsigned order, uint64_t stamp)
 {
     spin_lock(&alloc_lock);
-    for (uint64_t n = first; n < first + (1UL << order); n++) {
-        struct frame *f = &FRAME_TABLE[n];
-
-        f->flags &= FF_RAM | FF_DIRTY;
-        nr_dirty += !!(f->flags & FF_DIRTY);
-    }
+    for (uint64_t n = first; n < first + (1UL << order); n++)
+        FRAME_TABLE[n].flags = FF_RAM;
     buddy_free(zone_of(first), first, order, stamp);
     nr_free += 1UL << order;
     spin_unlock(&alloc_lock);
@@ -196,8 +186,6 @@ static uint64_t zone_take(struct domain *d, unsigned order, unsigned flags)
         nr_free -= 1UL << order;
         if (d)
             claim_used(d, 1UL << order);
-        for (uint64_t n = first; n < first + (1UL << order); n++)
-            nr_dirty -= !!(FRAME_TABLE[n].flags & FF_DIRTY);
     }
     spin_unlock(&alloc_lock);
     if (!first)

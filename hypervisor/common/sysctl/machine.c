@@ -21,7 +21,6 @@ long sysctl_physinfo(struct xen_sysctl *op)
     pi->nr_nodes = 1;
     pi->total_pages = frames_total();
     pi->free_pages = frames_free();
-    pi->scrub_pages = frames_scrub_pending();
     pi->outstanding_pages = frames_claimed();
     pi->max_mfn = max_ram_mfn().m - 1;
     pi->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1;

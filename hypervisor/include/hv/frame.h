@@ -38,7 +38,7 @@ _Static_assert(sizeof(struct frame) == 32, "32 bytes a frame is under 1 % of RAM
 
 /* --- descriptors ------------------------------------------------------------------------------------------------ */
 bool mfn_is_ram(mfn_t f);                    /* has a descriptor and is RAM (not a hole, not MMIO) */
-uint64_t frames_total(void), frames_free(void), frames_scrub_pending(void), frames_claimed(void);
+uint64_t frames_total(void), frames_free(void), frames_claimed(void);
 mfn_t max_ram_mfn(void);                     /* highest RAM frame + 1 */
 
 /* --- references --------------------------------------------------------------------------------------------------- */
