@@ -115,7 +115,6 @@ void share_page(struct domain *d, void *p, bool writable)
      * mappings, a valid FT_NONE makes every other type impossible, so that the guest can only read.
      */
     f->type = TYPE_WORD(writable ? FT_SHARED : FT_NONE) | TYPE_VALID | 1;
-    f->flags |= FF_SHARED;
     f->owner = d->id;
     m2p_set(m, ~0UL);
     __atomic_store_n(&f->ref, REF_ALLOCATED | 1, __ATOMIC_RELEASE);
@@ -126,7 +125,6 @@ void unshare_page(void *p)
     struct frame *f = frame_of(virt_to_mfn(p));
 
     f->owner = DOMID_INVALID; /* no new mappings */
-    f->flags &= ~FF_SHARED;
     __atomic_fetch_and(&f->ref, ~REF_ALLOCATED, __ATOMIC_ACQ_REL);
     frame_put(frame_mfn(f));
 }

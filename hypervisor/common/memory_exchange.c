@@ -19,27 +19,16 @@ struct chunking {
     unsigned alloc_flags;
 };
 
-/* Frames in our hands, between owners: a list through `next`. */
-struct hand {
-    uint32_t head;
-};
-
-static void hand_add(struct hand *h, mfn_t m)
+/* Frames in our hands, between owners, are lists: of single frames, or of heads of extents. */
+static bool pop(uint32_t *list, mfn_t *m)
 {
-    frame_of(m)->next = h->head;
-    h->head = m.m;
+    *m = mfn(*list);
+    if (m->m)
+        frame_list_remove(list, m->m);
+    return m->m;
 }
 
-static bool hand_pop(struct hand *h, mfn_t *m)
-{
-    *m = mfn(h->head);
-    if (!h->head)
-        return false;
-    h->head = frame_of(*m)->next;
-    return true;
-}
-
-static int take_inputs(const struct chunking *c, uint64_t chunk, struct hand *in)
+static int take_inputs(const struct chunking *c, uint64_t chunk, uint32_t *in)
 {
     for (uint64_t j = 0; j < 1UL << c->in_shift; j++) {
         xen_pfn_t first;
@@ -49,49 +38,42 @@ static int take_inputs(const struct chunking *c, uint64_t chunk, struct hand *in
         for (uint64_t k = 0; k < 1UL << c->in_order; k++) {
             if (frame_take(mfn(first + k), c->d))
                 return -EINVAL;
-            hand_add(in, mfn(first + k));
+            frame_list_push(in, first + k);
         }
     }
     return 0;
 }
 
 /* Heads of extents. */
-static int alloc_outputs(const struct chunking *c, struct hand *out)
+static int alloc_outputs(const struct chunking *c, uint32_t *out)
 {
     for (uint64_t j = 0; j < 1UL << c->out_shift; j++) {
-        mfn_t m = alloc_frames_unowned(c->out_order, c->alloc_flags);
+        mfn_t m = alloc_frames_unowned(NULL, c->out_order, c->alloc_flags);
 
         if (mfn_eq(m, INVALID_MFN))
             return -ENOMEM;
-        hand_add(out, m);
+        frame_list_push(out, m.m);
     }
     return 0;
 }
 
-/* Back to the domain; if it is dying meanwhile, nobody needs them. */
-static void undo(const struct chunking *c, struct hand *in, struct hand *out)
+/* Back to the domain. */
+static void undo(const struct chunking *c, uint32_t *in, uint32_t *out)
 {
     mfn_t m;
 
-    while (hand_pop(in, &m)) {
-        if (!frames_give(m, 0, c->d)) {
-            frames_free_stolen(m, 0);
-            frames_uncount(c->d, 1);
-        }
-    }
-    while (hand_pop(out, &m))
-        frames_free_stolen(m, c->out_order);
+    while (pop(in, &m))
+        frames_give(m, 0, c->d);
+    while (pop(out, &m))
+        free_frames(m, c->out_order);
 }
 
 static int give_output(const struct chunking *c, uint64_t i, mfn_t m)
 {
     xen_pfn_t pfn, got = m.m;
 
-    if (!frames_give(m, c->out_order, c->d)) {
-        frames_free_stolen(m, c->out_order);
-        frames_uncount(c->d, 1UL << c->out_order);
+    if (!frames_give(m, c->out_order, c->d))
         return -EINVAL;
-    }
     if (copy_in(&pfn, c->out_list + i * sizeof(pfn)))
         return -EFAULT;
     for (uint64_t k = 0; k < 1UL << c->out_order; k++)
@@ -101,7 +83,7 @@ static int give_output(const struct chunking *c, uint64_t i, mfn_t m)
 
 static int exchange_chunk(const struct chunking *c, uint64_t chunk)
 {
-    struct hand in = {0}, out = {0};
+    uint32_t in = 0, out = 0;
     int rc = take_inputs(c, chunk, &in);
     uint64_t i = chunk << c->out_shift;
     mfn_t m;
@@ -112,9 +94,9 @@ static int exchange_chunk(const struct chunking *c, uint64_t chunk)
         undo(c, &in, &out);
         return rc;
     }
-    while (hand_pop(&in, &m))
-        frames_free_stolen(m, 0);
-    while (hand_pop(&out, &m)) {
+    while (pop(&in, &m))
+        free_frames(m, 0);
+    while (pop(&out, &m)) {
         int one = give_output(c, i++, m);
 
         if (one)

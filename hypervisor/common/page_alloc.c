@@ -81,28 +81,6 @@ static void list_del_frame(struct domain *d, uint64_t n)
     spin_unlock(&d->page_lock);
 }
 
-/* Put 2^order frames, taken and scrubbed, on d's list; their tot_pages are counted already. False:
- * d is dying. */
-static bool give_to_domain(struct domain *d, uint64_t first, unsigned order)
-{
-    bool ok;
-
-    spin_lock(&d->page_lock);
-    ok = !d->dying;
-    for (uint64_t n = first; ok && n < first + (1UL << order); n++) {
-        struct frame *f = &FRAME_TABLE[n];
-
-        f->type = TYPE_WORD(FT_NONE);
-        WRITE_ONCE(f->owner, d->id);
-        f->flags = FF_RAM;
-        f->aux = 0;
-        frame_list_push(&d->pages, n);
-        __atomic_store_n(&f->ref, REF_ALLOCATED | 1, __ATOMIC_RELEASE);
-    }
-    spin_unlock(&d->page_lock);
-    return ok;
-}
-
 /* Count frames into d, or out of it (n < 0). False: over its limit, or it is dying. */
 static bool count_pages(struct domain *d, int64_t n)
 {
@@ -126,6 +104,40 @@ static void zone_put(uint64_t first, unsigned order, uint64_t stamp)
     buddy_free(zone_of(first), first, order, stamp);
     nr_free += 1UL << order;
     spin_unlock(&alloc_lock);
+}
+
+void free_frames(mfn_t f, unsigned order)
+{
+    for (uint64_t n = f.m; n < f.m + (1UL << order); n++) {
+        m2p_set(mfn(n), ~0UL);
+        scrub(n);
+    }
+    zone_put(f.m, order, tlb_clock());
+}
+
+/* Onto d's list; they are scrubbed, and counted already. */
+bool frames_give(mfn_t m, unsigned order, struct domain *d)
+{
+    bool ok;
+
+    spin_lock(&d->page_lock);
+    ok = !d->dying;
+    for (uint64_t n = m.m; ok && n < m.m + (1UL << order); n++) {
+        struct frame *f = &FRAME_TABLE[n];
+
+        f->type = TYPE_WORD(FT_NONE);
+        WRITE_ONCE(f->owner, d->id);
+        f->flags = FF_RAM;
+        f->aux = 0;
+        frame_list_push(&d->pages, n);
+        __atomic_store_n(&f->ref, REF_ALLOCATED | 1, __ATOMIC_RELEASE);
+    }
+    spin_unlock(&d->page_lock);
+    if (!ok) {
+        free_frames(m, order);
+        count_pages(d, -(1L << order));
+    }
+    return ok;
 }
 
 /* The lock is held. Free frames that others have claimed are not for d. */
@@ -165,23 +177,18 @@ int frames_claim(struct domain *d, uint64_t pages)
     return rc;
 }
 
-/* Frames for d (NULL: nobody yet): out of the zones, flushed from TLBs, scrubbed where needed. 0:
- * none. */
-static uint64_t zone_take(struct domain *d, unsigned order, unsigned flags)
+/* Out of the zones, flushed from TLBs, scrubbed where needed. */
+mfn_t alloc_frames_unowned(struct domain *d, unsigned order, unsigned flags)
 {
     uint64_t first = 0, stamp = 0;
 
-    if (order > ORDER_MAX)
-        return 0;
     spin_lock(&alloc_lock);
-    if (!may_take(d, 1UL << order)) {
-        spin_unlock(&alloc_lock);
-        return 0;
+    if (may_take(d, 1UL << order)) {
+        if (!(flags & ALLOC_DMA32))
+            first = buddy_alloc(&zone[ZONE_HIGH], order, &stamp);
+        if (!first)
+            first = buddy_alloc(&zone[ZONE_DMA32], order, &stamp);
     }
-    if (!(flags & ALLOC_DMA32))
-        first = buddy_alloc(&zone[ZONE_HIGH], order, &stamp);
-    if (!first)
-        first = buddy_alloc(&zone[ZONE_DMA32], order, &stamp);
     if (first) {
         nr_free -= 1UL << order;
         if (d)
@@ -189,7 +196,7 @@ static uint64_t zone_take(struct domain *d, unsigned order, unsigned flags)
     }
     spin_unlock(&alloc_lock);
     if (!first)
-        return 0;
+        return INVALID_MFN;
     buddy_flush(stamp);
     for (uint64_t n = first; n < first + (1UL << order); n++) {
         if ((FRAME_TABLE[n].flags & FF_DIRTY) && !(flags & ALLOC_NO_SCRUB))
@@ -197,46 +204,28 @@ static uint64_t zone_take(struct domain *d, unsigned order, unsigned flags)
         FRAME_TABLE[n].flags = FF_RAM;
         FRAME_TABLE[n].type = 0;
     }
-    return first;
+    return mfn(first);
 }
 
 mfn_t alloc_frames(struct domain *d, unsigned order, unsigned flags)
 {
-    uint64_t first;
+    mfn_t m;
 
     if (!nr_total)
         return boot_alloc_frames(order);
-    if (d && (order > ORDER_MAX || !count_pages(d, 1L << order)))
+    if (order > ORDER_MAX || (d && !count_pages(d, 1L << order)))
         return INVALID_MFN;
-    first = zone_take(d, order, flags);
-    if (!first) {
+    m = alloc_frames_unowned(d, order, flags);
+    if (mfn_eq(m, INVALID_MFN)) {
         if (d)
             count_pages(d, -(1L << order));
-        return INVALID_MFN;
-    }
-    if (!d) {
-        for (uint64_t n = first; n < first + (1UL << order); n++)
+    } else if (d) {
+        return frames_give(m, order, d) ? m : INVALID_MFN;
+    } else {
+        for (uint64_t n = m.m; n < m.m + (1UL << order); n++)
             FRAME_TABLE[n].flags |= FF_HV;
-    } else if (!give_to_domain(d, first, order)) {
-        zone_put(first, order, 0);
-        count_pages(d, -(1L << order));
-        return INVALID_MFN;
     }
-    return mfn(first);
-}
-
-mfn_t alloc_frames_unowned(unsigned order, unsigned flags)
-{
-    uint64_t first = zone_take(NULL, order, flags);
-
-    return first ? mfn(first) : INVALID_MFN;
-}
-
-void free_frames(mfn_t f, unsigned order)
-{
-    for (uint64_t n = f.m; n < f.m + (1UL << order); n++)
-        scrub(n);
-    zone_put(f.m, order, 0);
+    return m;
 }
 
 void frames_release_range(uint64_t start, uint64_t end)
@@ -270,7 +259,7 @@ void frame_free_last(struct frame *f)
         panic("frame %#lx of d%u freed with type word %#lx", m.m, f->owner, f->type);
     d = frame_owner(f);
     list_del_frame(d, m.m);
-    frames_free_stolen(m, 0);
+    free_frames(m, 0);
     count_pages(d, -1);
 }
 
@@ -306,34 +295,12 @@ int frame_take(mfn_t m, struct domain *d)
     return 0;
 }
 
-bool frames_give(mfn_t m, unsigned order, struct domain *d)
-{
-    return give_to_domain(d, m.m, order);
-}
-
 int frame_adopt(mfn_t m, struct domain *d)
 {
     if (!mfn_is_ram(m) || frame_of(m)->ref || (frame_of(m)->flags & (FF_FREE | FF_HV | FF_HEAP)) ||
-        !count_pages(d, 1))
+        !count_pages(d, 1) || !frames_give(m, 0, d))
         return -EINVAL;
-    if (give_to_domain(d, m.m, 0))
-        return 0;
-    count_pages(d, -1);
-    return -EINVAL;
-}
-
-void frames_uncount(struct domain *d, uint64_t n)
-{
-    count_pages(d, -(int64_t)n);
-}
-
-void frames_free_stolen(mfn_t f, unsigned order)
-{
-    for (uint64_t n = f.m; n < f.m + (1UL << order); n++) {
-        m2p_set(mfn(n), ~0UL);
-        scrub(n);
-    }
-    zone_put(f.m, order, tlb_clock());
+    return 0;
 }
 
 /* --- destroy --- */

@@ -62,7 +62,7 @@ mfn_t alloc_frames(struct domain *d, unsigned order, unsigned flags);
  * has so many, may not have so many, or is dying; -ENOMEM.
  */
 int frames_claim(struct domain *d, uint64_t pages);
-void free_frames(mfn_t f, unsigned order);   /* of the hypervisor's (d NULL) only */
+void free_frames(mfn_t f, unsigned order);   /* that nobody owns */
 /* Give back the domain's own (allocation) reference; the frame goes when nobody else holds it. False: it was gone already. */
 bool frame_release(mfn_t f, struct domain *d);
 /* Destroy: devalidate and release all of a dying domain's frames. -HC_RESTART when preempted. */

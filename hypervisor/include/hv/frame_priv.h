@@ -48,8 +48,7 @@
 #define FF_HEAP      16u  /* in a heap chunk */
 #define FF_HEAP_FREE 32u  /* head of a free block inside the heap */
 #define FF_SLAB      64u  /* cut into objects */
-#define FF_SHARED    128u /* share_page()d, not unshared yet */
-#define FF_VISITED   256u /* domain_relinquish_frames has been here */
+#define FF_VISITED   128u /* domain_relinquish_frames has been here */
 
 #define ORDER_MAX 18
 
@@ -79,16 +78,14 @@ mfn_t boot_alloc_frames(unsigned order);
 struct domain *frame_owner(const struct frame *f); /* valid while f has a reference */
 /*
  * Frames that change hands (memory_exchange): taken from their owner (-EINVAL: not its; -EBUSY:
- * referenced elsewhere), allocated for nobody, given to a domain (false: it is dying), or freed.
- * None of these counts: frames_uncount() when fewer come back.
+ * referenced elsewhere), allocated for a domain or NULL but nobody's yet, given to a domain. None of
+ * these counts, but what cannot be given (false: d is dying) is freed and is counted no more.
  */
 int frame_take(mfn_t f, struct domain *d);
-mfn_t alloc_frames_unowned(unsigned order, unsigned flags);
+mfn_t alloc_frames_unowned(struct domain *d, unsigned order, unsigned flags);
 bool frames_give(mfn_t f, unsigned order, struct domain *d);
-void frames_free_stolen(mfn_t f, unsigned order);
 /* A frame that nobody ever had (a boot module's) becomes d's, with its contents: 0, -EINVAL. */
 int frame_adopt(mfn_t f, struct domain *d);
-void frames_uncount(struct domain *d, uint64_t n);
 
 static inline uint64_t frame_index(const struct frame *f)
 {

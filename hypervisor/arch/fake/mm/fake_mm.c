@@ -460,7 +460,7 @@ const char *fake_audit(uint64_t (*extra_refs)(uint64_t), uint64_t (*extra_types)
             x[n].types++;
         }
         x[n].refs += !!(f->type & TYPE_PARTIAL);
-        if (f->flags & FF_SHARED)
+        if ((f->flags & FF_HEAP) && (f->ref & REF_ALLOCATED)) /* shared */
             x[n].types++;
         expect_table(x, n);
     }

@@ -98,7 +98,7 @@ static void claims_hold(void)
     while (!mfn_eq(alloc_frames(b, 0, 0), INVALID_MFN))
         n++;
     CU_ASSERT(n > 0 && frames_free() >= 100);
-    CU_ASSERT(mfn_eq(alloc_frames_unowned(0, 0), INVALID_MFN));
+    CU_ASSERT(mfn_eq(alloc_frames_unowned(NULL, 0, 0), INVALID_MFN));
     for (unsigned i = 0; i < 100; i++)
         CU_ASSERT_FATAL(!mfn_eq(alloc_frames(a, 0, 0), INVALID_MFN));
     EQ(frames_claimed(), 0);
@@ -197,30 +197,25 @@ static void reuse_flushes(void)
     fake_mm_kill(e);
 }
 
-/* What memory_exchange does with a frame that it takes and does not give back. */
-static int steal(mfn_t m, struct domain *d)
-{
-    int rc = frame_take(m, d);
-
-    if (!rc)
-        frames_uncount(d, 1);
-    return rc;
-}
-
 static void stealing(void)
 {
     struct domain *d = fake_mm_domain(1, 10);
+    uint64_t before = frames_free();
     mfn_t m = alloc_frames(d, 0, 0);
 
-    EQ(steal(mfn(3), d), -EINVAL);
+    EQ(frame_take(mfn(3), d), -EINVAL);
     CU_ASSERT(frame_get(m, d));
-    EQ(steal(m, d), -EBUSY);
+    EQ(frame_take(m, d), -EBUSY);
     frame_put(m);
-    EQ(steal(m, d), 0);
-    EQ(d->tot_pages, 0);
-    EQ(steal(m, d), -EINVAL);
+    EQ(frame_take(m, d), 0);
+    EQ(d->tot_pages, 1);
+    EQ(frame_take(m, d), -EINVAL);
     CU_ASSERT(!frame_get(m, d));
-    frames_free_stolen(m, 0);
+    d->dying = true; /* it cannot be given back any more: freed */
+    CU_ASSERT(!frames_give(m, 0, d));
+    EQ(d->tot_pages, 0);
+    EQ(frames_free(), before);
+    d->dying = false;
     fake_mm_kill(d);
     CU_ASSERT(!fake_mm_exists(1));
 }
@@ -290,8 +285,8 @@ static void shared_pages(void)
     EQ(frame_get_typed(r, d, FT_SEGDESC), -EINVAL);
     CU_ASSERT(frame_get(r, d));
     frame_put(r);
-    EQ(steal(m, d), -EINVAL);
-    EQ(steal(r, d), -EINVAL);
+    EQ(frame_take(m, d), -EINVAL);
+    EQ(frame_take(r, d), -EINVAL);
     before = frames_free();
     unshare_page(ro);
     EQ(frames_free(), before + 1);
