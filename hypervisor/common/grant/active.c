@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pins: each use of a grant entry by another domain (a mapping's part, a side of a copy) is one
+ * Pins: each use of a grant entry by another domain (a mapping, a side of a copy) is one
  * pin, with one reference to the frame and one to its owner: the frame alone does not keep it when
  * it is a page of ours that we share with it. The entry cannot change its meaning while it is pinned,
  * whatever its owner writes into it.

@@ -7,7 +7,7 @@
  * track.c   handles of mappings
  * map.c, unmap.c, copy.c, op.c   GNTTABOP_*
  *
- * Each pin (one part of a mapping, or one side of a copy) holds exactly one reference to the frame,
+ * Each pin (a mapping, or one side of a copy) holds exactly one reference to the frame,
  * typed if it may write. The first pin of an entry sets GTF_reading in the guest's entry, the first
  * that may write GTF_writing; the last ones clear them. Lock: gt->lock for the table and its pins,
  * gt->track_lock for the handles; never both of two tables at once.
@@ -106,11 +106,10 @@ static inline struct domain *peer_get(struct peer *p, domid_t id)
 }
 
 /*
- * The pins of the parts in t->flags, which are claimed and mapped no more, go: after an
- * unmap, and when d dies. The handle is freed with its last part.
+ * The parts in t->flags, which are claimed and mapped no more, go: after an unmap, and when d dies.
+ * With the last of a handle go its pin and the handle itself.
  */
 void track_unpin(struct domain *d, uint32_t handle, const struct track *t, struct peer *peer);
-void grant_unpin_parts(struct domain *owner, grant_ref_t ref, unsigned flags);
 
 /* map.c, unmap.c, copy.c: n operations, at most GRANT_BATCH, at guest address `at`, in one page or
  * one only. 0: each has its status; -EFAULT. */

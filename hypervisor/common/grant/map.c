@@ -27,18 +27,11 @@ static int map_parts(struct vcpu *v, struct domain *owner, struct gnttab_map_gra
 
     if (rc != GNTST_okay)
         return rc;
-    if ((op->flags & GRANT_PARTS) == GRANT_PARTS) {
-        rc = grant_pin(owner, v->domain->id, op->ref, readonly, &f); /* one for each part */
-        if (rc != GNTST_okay) {
-            grant_unpin(owner, op->ref, readonly);
-            return rc;
-        }
-    }
     if (op->flags & GNTMAP_host_map) {
         rc = pv_grant_map_pte(v, op->host_addr, f, readonly, op->flags & GNTMAP_contains_pte,
                               pte_flags(op->flags));
         if (rc != GNTST_okay) {
-            grant_unpin_parts(owner, op->ref, op->flags);
+            grant_unpin(owner, op->ref, readonly);
             return rc;
         }
     }

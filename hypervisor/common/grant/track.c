@@ -5,7 +5,8 @@
  *
  * Interface: gt.h; grant_release_mappings (hv/grant.h). Invariant: a handle's flags, one atomic
  * word, name the parts that are mapped, and those that somebody claimed and is undoing: so two
- * vCPUs cannot unmap the same thing twice, and who takes the last part away frees the handle. The
+ * vCPUs cannot unmap the same thing twice, and who takes the last part away drops the pin and frees
+ * the handle. The
  * other fields are constant while any part is there. Lock: gt->track_lock, for the free list only.
  */
 #include <hv/hypercall.h>
@@ -115,26 +116,18 @@ void track_unclaim(struct domain *d, uint32_t handle, uint16_t parts)
                        (uint16_t)(parts | parts << CLAIMED_SHIFT), __ATOMIC_RELEASE);
 }
 
-void grant_unpin_parts(struct domain *owner, grant_ref_t ref, unsigned flags)
-{
-    if (flags & GNTMAP_host_map)
-        grant_unpin(owner, ref, flags & GNTMAP_readonly);
-    if (flags & GNTMAP_device_map)
-        grant_unpin(owner, ref, flags & GNTMAP_readonly);
-}
-
 void track_unpin(struct domain *d, uint32_t handle, const struct track *t, struct peer *peer)
 {
-    uint16_t gone = (uint16_t)((t->flags & GRANT_PARTS) << CLAIMED_SHIFT);
+    uint16_t gone = (uint16_t)((t->flags & GRANT_PARTS) << CLAIMED_SHIFT), left = LIVE;
 
-    if (!gone)
+    if (gone)
+        left = __atomic_and_fetch(&track_at(d->grant, handle)->flags, (uint16_t)~gone,
+                                  __ATOMIC_ACQ_REL);
+    if (left & LIVE)
         return;
-    /* Its owner is there: our pins keep it. */
-    grant_unpin_parts(peer_get(peer, t->domid), t->ref, t->flags);
-    if (!(__atomic_and_fetch(&track_at(d->grant, handle)->flags, (uint16_t)~gone,
-                             __ATOMIC_ACQ_REL) &
-          LIVE))
-        track_free(d, handle);
+    /* Its owner is there: our pin keeps it. */
+    grant_unpin(peer_get(peer, t->domid), t->ref, t->flags & GNTMAP_readonly);
+    track_free(d, handle);
 }
 
 /* The dying domain's page tables go with it, so only the pins are undone; its PTEs hold no

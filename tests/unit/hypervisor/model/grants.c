@@ -222,7 +222,7 @@ static uint64_t any_address(void)
 static int map_one(unsigned me, const struct gnttab_map_grant_ref *op, int *handle, unsigned *frame)
 {
     bool readonly = op->flags & GNTMAP_readonly;
-    unsigned parts = op->flags & (GNTMAP_host_map | GNTMAP_device_map), n = parts == 3 ? 2 : 1;
+    unsigned parts = op->flags & (GNTMAP_host_map | GNTMAP_device_map);
     int owner = index_of(op->dom), rc;
 
     if (!parts)
@@ -233,11 +233,8 @@ static int map_one(unsigned me, const struct gnttab_map_grant_ref *op, int *hand
     if (*handle < 0)
         return GNTST_no_space;
     rc = pin((unsigned)owner, me, op->ref, readonly, frame);
-    if (!rc && n == 2)
-        rc = pin((unsigned)owner, me, op->ref, readonly, frame);
     if (!rc && (parts & GNTMAP_host_map) && !map_pte(me, op->host_addr, *frame)) {
-        for (unsigned i = 0; i < n; i++)
-            unpin((unsigned)owner, op->ref, readonly);
+        unpin((unsigned)owner, op->ref, readonly);
         rc = GNTST_general_error;
     }
     if (rc) {
@@ -325,15 +322,13 @@ static const char *unmap_list(unsigned me, struct gnttab_unmap_grant_ref *op, un
             return differs("unmapping handle %u at %lx and %lx: %d, the model says %d",
                            was[i].handle, was[i].host_addr, was[i].dev_bus_addr, op[i].status,
                            want[i]);
-        for (unsigned part = GNTMAP_device_map; part <= GNTMAP_host_map; part++)
-            if (parts[i] & part) {
-                unpin(h->owner, h->ref, h->readonly);
-                done++;
-            }
-        for (unsigned k = i + 1; k < n; k++) /* who takes the last part away frees the handle */
+        done += parts[i] != 0;
+        for (unsigned k = i + 1; k < n; k++) /* with the last part go the pin and the handle */
             last &= !(parts[k] && was[k].handle == was[i].handle);
-        if (last)
+        if (last) {
+            unpin(h->owner, h->ref, h->readonly);
             free_handle(me, was[i].handle);
+        }
     }
     return NULL;
 }
@@ -532,9 +527,8 @@ static void drop_all(unsigned user)
     for (unsigned h = 0; h < model[user].made; h++) {
         struct mhandle *m = &model[user].handle[h];
 
-        for (unsigned part = GNTMAP_device_map; part <= GNTMAP_host_map; part++)
-            if (m->parts & part)
-                unpin(m->owner, m->ref, m->readonly);
+        if (m->parts)
+            unpin(m->owner, m->ref, m->readonly);
     }
     for (unsigned i = 0; i < MAPS; i++)
         if (maps[i].dom == user)
