@@ -28,16 +28,14 @@ static union entry *shared_entry(struct grant_table *gt, grant_ref_t ref)
 
 static struct active *active_entry(struct grant_table *gt, grant_ref_t ref)
 {
-    struct active *page = gt->active[ref / ACTIVE_PER_PAGE];
-
-    return page ? &page[ref % ACTIVE_PER_PAGE] : NULL;
+    return &gt->active[ref / ENTRIES_PER_FRAME][ref % ENTRIES_PER_FRAME];
 }
 
 bool grant_is_pinned(struct grant_table *gt, grant_ref_t ref)
 {
     struct active *a = active_entry(gt, ref);
 
-    return a && (a->readers || a->writers);
+    return a->readers || a->writers;
 }
 
 /* Check the entry and set its reading and writing bits: *frame is the frame of that very moment. */
@@ -101,8 +99,6 @@ static int pin_locked(struct domain *owner, domid_t user, grant_ref_t ref, bool 
     if (ref >= gt->nr_frames * ENTRIES_PER_FRAME)
         return GNTST_bad_gntref;
     a = active_entry(gt, ref);
-    if (!a) /* the table has grown since make_active_page() */
-        return GNTST_bad_gntref;
     pinned = a->readers || a->writers;
     if (pinned && (a->domid != user || a->readers + a->writers >= PINS_MAX))
         return GNTST_general_error;
@@ -131,30 +127,10 @@ static int pin_locked(struct domain *owner, domid_t user, grant_ref_t ref, bool 
     return GNTST_okay;
 }
 
-/* The page of pins of an entry exists before the lock is taken: the heap is not asked under it. */
-static bool make_active_page(struct grant_table *gt, grant_ref_t ref)
-{
-    unsigned i = (unsigned)(ref / ACTIVE_PER_PAGE);
-    struct active *page, *none = NULL;
-
-    /* A ref that is not in the table is refused under the lock; until then it may not cost the
-     * table's owner memory, for anyone may name it. */
-    if (ref >= READ_ONCE(gt->nr_frames) * ENTRIES_PER_FRAME ||
-        __atomic_load_n(&gt->active[i], __ATOMIC_ACQUIRE))
-        return true;
-    page = heap_alloc_pages(0);
-    if (page && !__atomic_compare_exchange_n(&gt->active[i], &none, page, false, __ATOMIC_ACQ_REL,
-                                             __ATOMIC_ACQUIRE))
-        heap_free_pages(page, 0);
-    return page != NULL;
-}
-
 int grant_pin(struct domain *owner, domid_t user, grant_ref_t ref, bool readonly, mfn_t *f)
 {
     int rc;
 
-    if (!make_active_page(owner->grant, ref))
-        return GNTST_no_space;
     spin_lock(&owner->grant->lock);
     rc = owner->dying ? GNTST_bad_domain : pin_locked(owner, user, ref, readonly, f);
     spin_unlock(&owner->grant->lock);

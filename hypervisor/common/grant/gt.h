@@ -24,7 +24,6 @@
 #include <xen/grant_table.h>
 
 #define ENTRIES_PER_FRAME (PAGE_SIZE / sizeof(struct grant_entry_v1))
-#define ACTIVE_PER_PAGE   (PAGE_SIZE / sizeof(struct active))
 #define TRACKS_PER_PAGE   (PAGE_SIZE / sizeof(struct track))
 
 struct active {                /* of one entry, while it is pinned */
@@ -41,13 +40,13 @@ struct track { /* a handle of a domain's */
     uint16_t flags; /* atomic; track.c */
 };
 _Static_assert(sizeof(struct active) == 16 && sizeof(struct track) == 16, "found by shifts");
+#define ACTIVE_ORDER 1 /* pages for the entries of a frame */
 
 struct grant_table { /* d->grant */
     spinlock_t lock;
     unsigned nr_frames, max_frames;
     struct grant_entry_v1 **shared; /* [max_frames], heap pages shared with the guest */
-    struct active **active;         /* pages; NULL until an entry in them is pinned */
-    unsigned nr_active_pages;
+    struct active **active;         /* [max_frames], of the entries in each frame */
 
     spinlock_t track_lock;
     struct track **tracks; /* pages */

@@ -20,20 +20,22 @@ static int gt_grow(struct domain *d, unsigned nr_frames)
     if (nr_frames > gt->max_frames)
         return -EINVAL;
     while (__atomic_load_n(&gt->nr_frames, __ATOMIC_ACQUIRE) < nr_frames) {
-        void *page = heap_alloc_pages(0);
+        void *page = heap_alloc_pages(0), *pins = heap_alloc_pages(ACTIVE_ORDER);
+        bool enough = page && pins;
 
-        if (!page)
-            return -ENOMEM;
         spin_lock(&gt->lock);
-        if (gt->nr_frames < nr_frames) {
+        if (enough && gt->nr_frames < nr_frames) {
             share_page(d, page, true);
             gt->shared[gt->nr_frames] = page;
+            gt->active[gt->nr_frames] = pins;
             __atomic_store_n(&gt->nr_frames, gt->nr_frames + 1, __ATOMIC_RELEASE);
-            page = NULL;
+            page = pins = NULL;
         }
         spin_unlock(&gt->lock);
-        if (page)
-            heap_free_pages(page, 0);
+        heap_free_pages(page, 0);
+        heap_free_pages(pins, ACTIVE_ORDER);
+        if (!enough)
+            return -ENOMEM;
     }
     return 0;
 }
@@ -41,7 +43,6 @@ static int gt_grow(struct domain *d, unsigned nr_frames)
 int grant_domain_init(struct domain *d, unsigned max_frames, unsigned max_maptrack_frames)
 {
     struct grant_table *gt = hv_alloc(sizeof(*gt));
-    uint64_t entries = (uint64_t)max_frames * ENTRIES_PER_FRAME;
     uint64_t tracks = (uint64_t)max_maptrack_frames * (PAGE_SIZE / 16); /* as many as Xen's */
 
     if (!gt)
@@ -51,34 +52,28 @@ int grant_domain_init(struct domain *d, unsigned max_frames, unsigned max_maptra
     spin_lock_init(&gt->track_lock);
     gt->max_frames = max_frames;
     gt->max_tracks = (unsigned)MIN(tracks, 1U << 24);
-    gt->nr_active_pages = (unsigned)((entries + ACTIVE_PER_PAGE - 1) / ACTIVE_PER_PAGE);
     gt->shared = hv_alloc(max_frames * sizeof(*gt->shared) + 1);
-    gt->active = hv_alloc(gt->nr_active_pages * sizeof(*gt->active) + 1);
+    gt->active = hv_alloc(max_frames * sizeof(*gt->active) + 1);
     gt->tracks = hv_alloc((gt->max_tracks / TRACKS_PER_PAGE + 1) * sizeof(*gt->tracks));
-    if (!gt->shared || !gt->active || !gt->tracks || (max_frames && gt_grow(d, 1))) {
-        grant_domain_destroy(d);
+    if (!gt->shared || !gt->active || !gt->tracks)
         return -ENOMEM;
-    }
-    return 0;
+    return max_frames ? gt_grow(d, 1) : 0;
 }
 
 void grant_domain_destroy(struct domain *d)
 {
     struct grant_table *gt = d->grant;
 
-    for (unsigned i = 0; gt->shared && i < gt->nr_frames; i++)
+    for (unsigned i = 0; i < gt->nr_frames; i++) {
         unshare_page(gt->shared[i]);
-    for (unsigned i = 0; gt->active && i < gt->nr_active_pages; i++)
-        if (gt->active[i])
-            heap_free_pages(gt->active[i], 0);
-    for (unsigned i = 0; gt->tracks && i <= gt->max_tracks / TRACKS_PER_PAGE; i++)
-        if (gt->tracks[i])
-            heap_free_pages(gt->tracks[i], 0);
+        heap_free_pages(gt->active[i], ACTIVE_ORDER);
+    }
+    for (unsigned i = 0; i < gt->nr_tracks / TRACKS_PER_PAGE; i++)
+        heap_free_pages(gt->tracks[i], 0);
     hv_free(gt->shared);
     hv_free(gt->active);
     hv_free(gt->tracks);
     hv_free(gt);
-    d->grant = NULL;
 }
 
 int grant_get_shared_frames(struct domain *d, unsigned first, unsigned nr, mfn_t *out)
