@@ -8,7 +8,6 @@
  */
 #include <hv/string.h>
 #include <asm/cpu.h>
-#include <asm/uaccess.h>
 #include "gt.h"
 
 struct side {
@@ -117,22 +116,16 @@ static int copy_one(const struct gnttab_copy *op, struct side *from, struct side
     return GNTST_okay;
 }
 
-long gnttab_copy(uint64_t at, unsigned n)
+long gnttab_copy(void *arg, unsigned n)
 {
     struct side from = {.readonly = true}, to = {.readonly = false};
-    struct gnttab_copy op[GRANT_BATCH];
-    long rc = 0;
+    struct gnttab_copy *op = arg;
 
-    if (copy_from_guest(op, at, n * sizeof(op[0])))
-        return -EFAULT;
-    for (unsigned i = 0; i < n && !rc; i++) {
+    for (unsigned i = 0; i < n; i++)
         op[i].status = (int16_t)copy_one(&op[i], &from, &to);
-        if (!i && n > 1)
-            rc = copy_out(at, &op[0]);
-    }
     side_release(&from);
     side_release(&to);
     peer_put(&from.peer);
     peer_put(&to.peer);
-    return rc ? rc : copy_to_guest(at, op, n * sizeof(op[0]));
+    return 0;
 }

@@ -55,10 +55,14 @@ struct grant_table { /* d->grant */
     uint32_t release_cursor; /* grant_release_mappings */
 };
 
-/* table.c; op: the public structure of that name, copied in. 0: it goes back to the guest */
-typedef long gnttab_op_fn(void *op);
+/*
+ * Operations of table.c, map.c, unmap.c, copy.c; op: n structures of the public one of that name,
+ * copied in, one or, for the last four, at most GRANT_BATCH. 0: they go back to the guest.
+ */
+typedef long gnttab_op_fn(void *op, unsigned n);
 gnttab_op_fn gnttab_setup_table, gnttab_query_size, gnttab_get_version, gnttab_set_version,
-    gnttab_get_status_frames;
+    gnttab_get_status_frames, gnttab_map, gnttab_unmap, gnttab_unmap_and_replace, gnttab_copy;
+#define GRANT_BATCH 32u
 
 /*
  * active.c. Pin entry ref of owner for user: *f is its frame, with a reference (typed FT_WRITABLE
@@ -109,11 +113,5 @@ static inline struct domain *peer_get(struct peer *p, domid_t id)
  * With the last of a handle go its pin and the handle itself.
  */
 void track_unpin(struct domain *d, uint32_t handle, const struct track *t, struct peer *peer);
-
-/* map.c, unmap.c, copy.c: n operations, at most GRANT_BATCH, at guest address `at`, in one page or
- * one only. 0: each has its status; -EFAULT. */
-#define GRANT_BATCH 32u
-typedef long gnttab_batch_fn(uint64_t at, unsigned n);
-gnttab_batch_fn gnttab_map, gnttab_unmap, gnttab_unmap_and_replace, gnttab_copy;
 
 #endif

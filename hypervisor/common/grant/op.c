@@ -32,7 +32,7 @@ static int swap(grant_ref_t a, grant_ref_t b)
     return rc;
 }
 
-static long swap_refs(void *arg)
+static long swap_refs(void *arg, unsigned n)
 {
     struct gnttab_swap_grant_ref *op = arg;
 
@@ -42,7 +42,7 @@ static long swap_refs(void *arg)
 
 /* Page transfer is a thing of the past (no frontend of this century uses it): each is refused,
  * nothing moves. */
-static long transfer(void *arg)
+static long transfer(void *arg, unsigned n)
 {
     struct gnttab_transfer *op = arg;
 
@@ -51,7 +51,7 @@ static long transfer(void *arg)
 }
 
 /* x86 keeps its caches coherent with devices: only the arguments are checked. */
-static long cache_flush(void *arg)
+static long cache_flush(void *arg, unsigned n)
 {
     const struct gnttab_cache_flush *op = arg;
     mfn_t f = maddr_to_mfn(op->a.dev_bus_addr);
@@ -70,42 +70,37 @@ static long cache_flush(void *arg)
 }
 
 static const struct grant_op {
+    gnttab_op_fn *fn;
     uint8_t size;
-    gnttab_batch_fn *batch; /* NULL: */
-    gnttab_op_fn *one;      /* of one structure, which goes back to the guest after success … */
-    bool only_in;           /* … or not */
-    enum { ARRAY, ALONE, ONE } count; /* ALONE: one, whatever the count says; ONE: that must say 1 */
+    enum { BATCH, ARRAY, ALONE, ONE } count; /* ALONE: one, whatever the count; ONE: that must be 1 */
+    bool only_in;                            /* it does not go back to the guest */
 } ops[] = {
-    [GNTTABOP_map_grant_ref] = {sizeof(struct gnttab_map_grant_ref), gnttab_map},
-    [GNTTABOP_unmap_grant_ref] = {sizeof(struct gnttab_unmap_grant_ref), gnttab_unmap},
-    [GNTTABOP_unmap_and_replace] = {sizeof(struct gnttab_unmap_and_replace),
-                                    gnttab_unmap_and_replace},
-    [GNTTABOP_copy] = {sizeof(struct gnttab_copy), gnttab_copy},
-    [GNTTABOP_setup_table] = {sizeof(struct gnttab_setup_table), .one = gnttab_setup_table,
-                              .count = ONE},
-    [GNTTABOP_transfer] = {sizeof(struct gnttab_transfer), .one = transfer},
-    [GNTTABOP_query_size] = {sizeof(struct gnttab_query_size), .one = gnttab_query_size,
-                             .count = ONE},
-    [GNTTABOP_set_version] = {sizeof(struct gnttab_set_version), .one = gnttab_set_version,
-                              .count = ALONE},
-    [GNTTABOP_get_status_frames] = {sizeof(struct gnttab_get_status_frames),
-                                    .one = gnttab_get_status_frames, .count = ONE},
-    [GNTTABOP_get_version] = {sizeof(struct gnttab_get_version), .one = gnttab_get_version,
-                              .count = ALONE},
-    [GNTTABOP_swap_grant_ref] = {sizeof(struct gnttab_swap_grant_ref), .one = swap_refs},
-    [GNTTABOP_cache_flush] = {sizeof(struct gnttab_cache_flush), .one = cache_flush,
-                              .only_in = true},
+    [GNTTABOP_map_grant_ref] = {gnttab_map, sizeof(struct gnttab_map_grant_ref)},
+    [GNTTABOP_unmap_grant_ref] = {gnttab_unmap, sizeof(struct gnttab_unmap_grant_ref)},
+    [GNTTABOP_unmap_and_replace] = {gnttab_unmap_and_replace,
+                                    sizeof(struct gnttab_unmap_and_replace)},
+    [GNTTABOP_copy] = {gnttab_copy, sizeof(struct gnttab_copy)},
+    [GNTTABOP_setup_table] = {gnttab_setup_table, sizeof(struct gnttab_setup_table), ONE},
+    [GNTTABOP_transfer] = {transfer, sizeof(struct gnttab_transfer), ARRAY},
+    [GNTTABOP_query_size] = {gnttab_query_size, sizeof(struct gnttab_query_size), ONE},
+    [GNTTABOP_set_version] = {gnttab_set_version, sizeof(struct gnttab_set_version), ALONE},
+    [GNTTABOP_get_status_frames] = {gnttab_get_status_frames,
+                                    sizeof(struct gnttab_get_status_frames), ONE},
+    [GNTTABOP_get_version] = {gnttab_get_version, sizeof(struct gnttab_get_version), ALONE},
+    [GNTTABOP_swap_grant_ref] = {swap_refs, sizeof(struct gnttab_swap_grant_ref), ARRAY},
+    [GNTTABOP_cache_flush] = {cache_flush, sizeof(struct gnttab_cache_flush), ARRAY, true},
 };
 
-static long run_one(const struct grant_op *e, uint64_t at)
+/* Whoever could not be answered is told before anything is done for more than one operation. */
+static long run(const struct grant_op *e, uint64_t at, unsigned n)
 {
-    struct gnttab_transfer largest;
+    struct gnttab_copy op[GRANT_BATCH]; /* the largest that come in batches, or at all */
     long rc;
 
-    if (copy_from_guest(&largest, at, e->size))
+    if (copy_from_guest(op, at, n * e->size) || (n > 1 && copy_to_guest(at, op, e->size)))
         return -EFAULT;
-    rc = e->one(&largest);
-    return rc || e->only_in ? rc : copy_to_guest(at, &largest, e->size);
+    rc = e->fn(op, n);
+    return rc || e->only_in ? rc : copy_to_guest(at, op, n * e->size);
 }
 
 /*
@@ -133,13 +128,13 @@ long do_grant_table_op(struct hypercall *hc)
     e = &ops[op];
     if (e->count == ONE && count != 1)
         return -EINVAL;
-    if (e->count != ARRAY)
+    if (e->count >= ALONE)
         count = 1;
     while (!rc && hc->progress[0] < count) {
         uint64_t at = hc->arg[1] + hc->progress[0] * e->size;
-        unsigned n = e->batch ? batch_at(at, e->size, count - hc->progress[0]) : 1;
+        unsigned n = e->count == BATCH ? batch_at(at, e->size, count - hc->progress[0]) : 1;
 
-        rc = e->batch ? e->batch(at, n) : run_one(e, at);
+        rc = run(e, at, n);
         hc->progress[0] += n;
         if (!rc && hc->progress[0] < count && preempt_needed())
             rc = -HC_RESTART;

@@ -101,7 +101,7 @@ static struct domain *target(domid_t id, int16_t *status)
     return d;
 }
 
-long gnttab_setup_table(void *arg)
+long gnttab_setup_table(void *arg, unsigned n)
 {
     struct gnttab_setup_table *op = arg;
     struct domain *d;
@@ -123,7 +123,7 @@ long gnttab_setup_table(void *arg)
     return 0;
 }
 
-long gnttab_query_size(void *arg)
+long gnttab_query_size(void *arg, unsigned n)
 {
     struct gnttab_query_size *op = arg;
     struct domain *d = target(op->dom, &op->status);
@@ -136,7 +136,7 @@ long gnttab_query_size(void *arg)
     return 0;
 }
 
-long gnttab_get_version(void *arg)
+long gnttab_get_version(void *arg, unsigned n)
 {
     struct gnttab_get_version *op = arg;
     struct domain *d;
@@ -149,7 +149,7 @@ long gnttab_get_version(void *arg)
     return rc;
 }
 
-long gnttab_set_version(void *arg)
+long gnttab_set_version(void *arg, unsigned n)
 {
     const struct gnttab_set_version *op = arg;
 
@@ -157,7 +157,7 @@ long gnttab_set_version(void *arg)
 }
 
 /* Status frames belong to version 2. */
-long gnttab_get_status_frames(void *arg)
+long gnttab_get_status_frames(void *arg, unsigned n)
 {
     struct gnttab_get_status_frames *op = arg;
     struct domain *d = target(op->dom, &op->status);

@@ -9,7 +9,6 @@
  */
 #include <asm/cpu.h>
 #include <asm/pv.h>
-#include <asm/uaccess.h>
 #include "gt.h"
 
 struct pending { /* an operation between its PTE and its pins */
@@ -57,16 +56,13 @@ static int begin(struct vcpu *v, const union request *r, struct pending *p, bool
     return rc;
 }
 
-static long unmap(uint64_t at, unsigned n, bool replace)
+static long unmap(union request *op, unsigned n, bool replace)
 {
-    union request op[GRANT_BATCH];
     struct pending p[GRANT_BATCH];
     struct peer peer = {NULL};
     struct vcpu *v = current;
     uint16_t any = 0;
 
-    if (copy_from_guest(op, at, n * sizeof(op[0])))
-        return -EFAULT;
     for (unsigned i = 0; i < n; i++) {
         op[i].unmap.status = (int16_t)begin(v, &op[i], &p[i], replace);
         any |= p[i].t.flags;
@@ -76,15 +72,15 @@ static long unmap(uint64_t at, unsigned n, bool replace)
     for (unsigned i = 0; i < n; i++)
         track_unpin(v->domain, p[i].handle, &p[i].t, &peer);
     peer_put(&peer);
-    return copy_to_guest(at, op, n * sizeof(op[0]));
+    return 0;
 }
 
-long gnttab_unmap(uint64_t at, unsigned n)
+long gnttab_unmap(void *op, unsigned n)
 {
-    return unmap(at, n, false);
+    return unmap(op, n, false);
 }
 
-long gnttab_unmap_and_replace(uint64_t at, unsigned n)
+long gnttab_unmap_and_replace(void *op, unsigned n)
 {
-    return unmap(at, n, true);
+    return unmap(op, n, true);
 }
