@@ -8,8 +8,6 @@
 #include <hv/vcpu.h>
 #include <asm/uaccess.h>
 
-#define BATCH 32
-
 static int decode(const struct xen_mem_acquire_resource *x, struct domain **d)
 {
     if (x->pad || x->frame >> 32 || (x->frame + x->nr_frames) >> 32)
@@ -30,20 +28,16 @@ static long copy_frames(struct hypercall *hc, struct domain *d,
                         const struct xen_mem_acquire_resource *x)
 {
     while (hc->progress[0] < x->nr_frames) {
-        unsigned done = hc->progress[0], n = MIN(x->nr_frames - done, (unsigned)BATCH);
-        xen_pfn_t list[BATCH];
-        mfn_t frames[BATCH];
-        int rc = grant_get_shared_frames(d, x->frame + done, n, frames);
+        unsigned i = hc->progress[0];
+        mfn_t m;
+        int rc = grant_shared_frame(d, x->frame + i, &m);
 
         if (rc)
             return rc;
-        for (unsigned i = 0; i < n; i++)
-            list[i] = frames[i].m;
-        if (copy_to_guest((uint64_t)x->frame_list.p + done * sizeof(list[0]), list,
-                          n * sizeof(list[0])))
+        if (copy_out(x->frame_list.p + i, &m.m))
             return -EFAULT;
-        hc->progress[0] += n;
-        if (hc->progress[0] < x->nr_frames && preempt_needed())
+        hc->progress[0]++;
+        if (preempt_needed())
             return -HC_RESTART;
     }
     return 0;

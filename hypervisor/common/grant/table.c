@@ -76,16 +76,12 @@ void grant_domain_destroy(struct domain *d)
     hv_free(gt);
 }
 
-int grant_get_shared_frames(struct domain *d, unsigned first, unsigned nr, mfn_t *out)
+int grant_shared_frame(struct domain *d, unsigned i, mfn_t *out)
 {
-    struct grant_table *gt = d->grant;
-    int rc;
+    int rc = gt_grow(d, i + 1);
 
-    if (first + nr < first)
-        return -EINVAL;
-    rc = gt_grow(d, first + nr);
-    for (unsigned i = 0; i < nr && !rc; i++)
-        out[i] = virt_to_mfn(gt->shared[first + i]);
+    if (!rc)
+        *out = virt_to_mfn(d->grant->shared[i]);
     return rc;
 }
 

@@ -15,7 +15,7 @@ long grant_release_mappings(struct domain *d);
 void grant_domain_destroy(struct domain *d);
 /* The limit it was created with. */
 unsigned grant_max_frames(const struct domain *d);
-/* XENMEM_acquire_resource of type grant_table: frame numbers of [first, first+nr). -EINVAL; grows the table up to its limit. */
-int grant_get_shared_frames(struct domain *d, unsigned first, unsigned nr, mfn_t *out);
+/* Its frame i, for XENMEM_acquire_resource; the table grows up to its limit: -EINVAL, -ENOMEM. */
+int grant_shared_frame(struct domain *d, unsigned i, mfn_t *out);
 
 #endif

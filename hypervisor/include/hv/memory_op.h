@@ -8,15 +8,9 @@
 #include <hv/frame.h>
 #include <xen/memory.h>
 
-long memory_exchange(struct hypercall *hc);
-long memory_acquire_resource(struct hypercall *hc);
-/* arch/x86/memory_map.c */
-long memory_map(struct hypercall *hc);
-long machine_memory_map(struct hypercall *hc);
-long set_memory_map(struct hypercall *hc);
-long machphys_mapping(struct hypercall *hc);
-long machphys_mfn_list(struct hypercall *hc);
-
+hypercall_fn memory_exchange, memory_acquire_resource;
+hypercall_fn memory_map, machine_memory_map, set_memory_map, machphys_mapping,
+    machphys_mfn_list; /* arch/x86/memory_map.c */
 unsigned memory_max_order(void); /* of one extent, for the caller */
 int memory_alloc_flags(unsigned mem_flags,
                        unsigned *alloc_flags); /* XENMEMF_* → ALLOC_*; -ENOMEM */

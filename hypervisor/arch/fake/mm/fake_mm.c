@@ -260,7 +260,7 @@ void domain_put(struct domain *d)
     free(d->vcpu);
     free(d);
 }
-int grant_get_shared_frames(struct domain *d, unsigned first, unsigned nr, mfn_t *out)
+int grant_shared_frame(struct domain *d, unsigned i, mfn_t *out)
 {
     return -EINVAL;
 }
