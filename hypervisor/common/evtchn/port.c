@@ -165,10 +165,8 @@ int evtchn_domain_init(struct domain *d, unsigned max_port)
     ed->buckets = hv_alloc(ROUND_UP(ed->limit, PORTS_PER_BUCKET) / PORTS_PER_BUCKET *
                            sizeof(*ed->buckets));
     d->evtchn = ed;
-    if (!ed->buckets || grow(ed)) {
-        evtchn_domain_destroy(d);
+    if (!ed->buckets || grow(ed))
         return -ENOMEM;
-    }
     port_find(d, 0)->reserved = true; /* nobody's, for ever */
     ed->first_free = 1;
     return 0;
@@ -255,5 +253,4 @@ void evtchn_domain_destroy(struct domain *d)
     hv_free(ed->buckets);
     hv_free(ed->pirq_port);
     hv_free(ed);
-    d->evtchn = NULL;
 }

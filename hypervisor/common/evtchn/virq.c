@@ -3,9 +3,8 @@
  * Virtual interrupts: per-vCPU ones (timer, debug) that each vCPU binds for itself, and global ones
  * that are bound on vCPU 0.
  *
- * Interface: send_guest_vcpu_virq, send_guest_global_virq, send_dom0_virq (hv/evtchn.h): any
- * context, interrupts included. v->virq_port changes with d's evtchn lock, and is read in sections
- * (port.h).
+ * Interface: send_guest_vcpu_virq, send_dom0_virq (hv/evtchn.h): any context, interrupts included.
+ * v->virq_port changes with d's evtchn lock, and is read in sections (port.h).
  */
 #include "port.h"
 
@@ -29,15 +28,10 @@ void send_guest_vcpu_virq(struct vcpu *v, unsigned virq)
     events_leave(c);
 }
 
-void send_guest_global_virq(struct domain *d, unsigned virq)
-{
-    if (d && d->vcpu && d->vcpu[0])
-        send_guest_vcpu_virq(d->vcpu[0], virq);
-}
-
 void send_dom0_virq(unsigned virq)
 {
-    send_guest_global_virq(dom0, virq);
+    if (dom0 && dom0->vcpu[0])
+        send_guest_vcpu_virq(dom0->vcpu[0], virq);
 }
 
 long evtchn_bind_virq(void *arg)

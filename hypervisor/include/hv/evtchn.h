@@ -18,7 +18,6 @@ long evtchn_reset(struct domain *d, bool goes_on);
 void evtchn_domain_destroy(struct domain *d);    /* last reference gone */
 
 void send_guest_vcpu_virq(struct vcpu *v, unsigned virq);
-void send_guest_global_virq(struct domain *d, unsigned virq);
 void send_dom0_virq(unsigned virq);              /* VIRQ_DOM_EXC, VIRQ_CONSOLE, VIRQ_CON_RING … */
 void send_guest_pirq(struct domain *d, unsigned pirq); /* from the IRQ path */
 

@@ -257,10 +257,7 @@ static const char *raise_virq(unsigned me)
     unsigned virq = virqs[pick(ARRAY_SIZE(virqs) - 1)], vcpu = pick(VCPUS);
     int port = port_of_virq(me, virq, vcpu);
 
-    if (one_for_all(virq))
-        send_guest_global_virq(real[me], virq);
-    else
-        send_guest_vcpu_virq(real[me]->vcpu[vcpu], virq);
+    send_guest_vcpu_virq(real[me]->vcpu[one_for_all(virq) ? 0 : vcpu], virq);
     if (port)
         raise(me, (unsigned)port);
     return NULL;

@@ -118,7 +118,7 @@ static void step(unsigned thread)
     case 15:
         evtchn_port_poll(current->domain, pick(PORTS));
         send_guest_vcpu_virq(real[pick(2)]->vcpu[0], VIRQ_TIMER);
-        send_guest_global_virq(real[pick(2)], VIRQ_CONSOLE);
+        send_guest_vcpu_virq(real[pick(2)]->vcpu[0], VIRQ_CONSOLE);
         send_guest_pirq(real[0], pick(4));
         break;
     case 16:
