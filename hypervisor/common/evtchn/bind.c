@@ -82,11 +82,33 @@ long evtchn_bind_ipi(void *arg)
 
 /* --- close ----------------------------------------------------------------------------------- */
 
-/* Take p's port out of what it is bound to on this side, with d's lock. What is left to do without
- * it: *pirq ≥ 0. */
-static void unbind_local(struct domain *d, unsigned port, struct port *p, int *pirq)
+/* The domain of the port's other end, held; d itself if there is none. */
+static struct domain *other_end(struct domain *d, unsigned port)
 {
+    struct cpu *c = events_enter();
+    const struct port *p = port_find(d, port);
+    struct domain *remote = d;
+
+    if (p && __atomic_load_n(&p->state, __ATOMIC_ACQUIRE) == EVTCHNSTAT_interdomain)
+        remote = p->remote; /* alive: its end is bound to ours, and closing it waits for us */
+    domain_hold(remote);
+    events_leave(c);
+    return remote;
+}
+
+/* Take p's port out of what it is bound to. What is left to do without locks: *pirq ≥ 0. */
+static void unbind(struct domain *d, unsigned port, struct port *p, int *pirq)
+{
+    struct port *theirs;
+
     switch (p->state) {
+    case EVTCHNSTAT_interdomain:
+        /* The peer's end goes back to waiting for somebody to bind. A sender on it that came too
+         * soon is waited for by port_free before our port is anybody's. */
+        theirs = port_find(p->remote, p->number);
+        theirs->remote_domid = d->id;
+        __atomic_store_n(&theirs->state, EVTCHNSTAT_unbound, __ATOMIC_RELEASE);
+        break;
     case EVTCHNSTAT_virq:
         for_each_vcpu(d, v)
             if (v->virq_port[p->number] == port)
@@ -100,55 +122,23 @@ static void unbind_local(struct domain *d, unsigned port, struct port *p, int *p
     port_free(d, port);
 }
 
-/* Both ends locked and looked at again: the peer's end goes back to waiting for somebody to bind.
- * A sender on it that came too soon is waited for by port_free before our port is anybody's. */
-static void unbind_pair(struct domain *d, unsigned port, struct port *p)
-{
-    struct port *theirs = port_find(p->remote, p->number);
-
-    theirs->remote_domid = d->id;
-    __atomic_store_n(&theirs->state, EVTCHNSTAT_unbound, __ATOMIC_RELEASE);
-    port_free(d, port);
-}
-
-static int close_interdomain(struct domain *d, unsigned port, struct domain *remote)
-{
-    struct port *p;
-    bool same;
-
-    evtchn_lock_both(d, remote);
-    p = port_find(d, port);
-    same = p && p->state == EVTCHNSTAT_interdomain && p->remote == remote;
-    if (same)
-        unbind_pair(d, port, p);
-    evtchn_unlock_both(d, remote);
-    return same ? 0 : -EAGAIN;
-}
-
 int port_close(struct domain *d, unsigned port)
 {
     int rc, pirq = -1;
 
     do {
-        struct domain *remote = NULL;
+        struct domain *remote = other_end(d, port);
         struct port *p;
 
-        rc = 0;
-        evtchn_lock(d);
+        evtchn_lock_both(d, remote);
         p = port_find(d, port);
-        if (!p || p->state == EVTCHNSTAT_closed || p->reserved) {
-            rc = -EINVAL;
-        } else if (p->state == EVTCHNSTAT_interdomain) {
-            remote = p->remote; /* alive: its end is bound to ours while we hold our lock */
-            domain_hold(remote);
-        } else {
-            unbind_local(d, port, p, &pirq);
-        }
-        evtchn_unlock(d);
-        if (remote) {
-            rc = close_interdomain(d, port, remote);
-            domain_put(remote);
-        }
+        rc = !p || p->state == EVTCHNSTAT_closed || p->reserved ? -EINVAL : 0;
+        if (!rc && p->state == EVTCHNSTAT_interdomain && p->remote != remote)
+            rc = -EAGAIN; /* bound meanwhile */
+        if (!rc)
+            unbind(d, port, p, &pirq);
+        evtchn_unlock_both(d, remote);
+        domain_put(remote);
     } while (rc == -EAGAIN);
     if (pirq >= 0)
         pirq_unbind(d, (unsigned)pirq);
