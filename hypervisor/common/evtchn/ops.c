@@ -139,28 +139,19 @@ static long op_unmask(void *arg)
     return evtchn_unmask(current->domain, op->port);
 }
 
-static long reset(const struct evtchn_reset *op, bool goes_on)
+static long op_reset(void *arg)
 {
+    const struct evtchn_reset *op = arg;
     struct hypercall *hc = &current->hc;
     struct domain *d;
     long rc = domain_managed(op->dom, &d);
 
     if (rc)
         return rc;
-    rc = evtchn_reset(d, goes_on || hc->progress[0]);
+    rc = evtchn_reset(d, (unsigned)hc->arg[0] == RESET_CONT || hc->progress[0]);
     hc->progress[0] = rc == -HC_RESTART;
     domain_put(d);
     return rc;
-}
-
-static long op_reset(void *op)
-{
-    return reset(op, false);
-}
-
-static long op_reset_cont(void *op)
-{
-    return reset(op, true);
 }
 
 /* For events to come: one that is in a queue stays there. */
@@ -206,7 +197,7 @@ static const struct {
     [EVTCHNOP_init_control] = {fifo_init_control, sizeof(struct evtchn_init_control), true},
     [EVTCHNOP_expand_array] = {fifo_expand_array, sizeof(struct evtchn_expand_array), false},
     [EVTCHNOP_set_priority] = {op_set_priority, sizeof(struct evtchn_set_priority), false},
-    [RESET_CONT] = {op_reset_cont, sizeof(struct evtchn_reset), false},
+    [RESET_CONT] = {op_reset, sizeof(struct evtchn_reset), false},
 };
 
 static __attribute__((noinline)) long by_table(unsigned op, uint64_t arg)

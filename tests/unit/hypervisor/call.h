@@ -16,11 +16,12 @@
 /* Call a handler as the current vCPU would, again while it is preempted. */
 static inline long hypercall(hypercall_fn *fn, uint64_t op, void *arg, uint64_t count)
 {
-    struct hypercall hc = {.arg = {op, (uint64_t)arg, count}};
+    struct hypercall *hc = &current->hc;
     long rc;
 
+    *hc = (struct hypercall){.arg = {op, (uint64_t)arg, count}};
     do
-        rc = fn(&hc);
+        rc = fn(hc);
     while (rc == -HC_RESTART);
     return rc;
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs the suites of the hypervisor's common half on the host, over hypervisor/arch/fake. */
 #include <CUnit/Basic.h>
+#include <hv/vcpu.h>
 #include "tests.h"
 
 long call(hypercall_fn *fn, uint64_t a0, uint64_t a1, uint64_t a2)
 {
-    struct hypercall hc = {.arg = {a0, a1, a2}};
+    struct hypercall *hc = &current->hc;
     long rc;
 
+    *hc = (struct hypercall){.arg = {a0, a1, a2}};
     do
-        rc = fn(&hc);
+        rc = fn(hc);
     while (rc == -HC_RESTART);
     return rc;
 }
