@@ -52,8 +52,10 @@ static void heap_meld(struct timer **at, struct timer *b)
         heap_link(at, b);
 }
 
-static void heap_remove(struct timer *t)
+static void unqueue(struct timer *t)
 {
+    if (!t->queued)
+        return;
     heap_link(t->at, t->left);
     heap_meld(t->at, t->right);
     t->left = t->right = NULL;
@@ -97,8 +99,7 @@ void timer_set(struct timer *t, uint64_t deadline_ns)
     struct timer_queue *q = queue_lock(t, &flags);
 
     if (!t->dead) {
-        if (t->queued)
-            heap_remove(t);
+        unqueue(t);
         t->deadline = deadline_ns;
         t->queued = true;
         heap_meld(&q->first, t);
@@ -117,8 +118,7 @@ void timer_stop(struct timer *t)
 
     /* The hardware may still fire for it: timer_softirq then finds nothing due and programs it
      * anew. */
-    if (t->queued)
-        heap_remove(t);
+    unqueue(t);
     spin_unlock_irqrestore(&q->lock, flags);
 }
 
@@ -130,31 +130,24 @@ void timer_kill(struct timer *t)
     for (bool running = true; running; cpu_relax()) {
         q = queue_lock(t, &flags);
         t->dead = true;
-        if (t->queued)
-            heap_remove(t);
+        unqueue(t);
         /* A timer's own function may kill it: then there is nobody to wait for. */
         running = q->running == t && t->cpu != this_cpu_id();
         spin_unlock_irqrestore(&q->lock, flags);
     }
 }
 
-void timer_migrate(struct timer *t, unsigned cpu)
+void timer_set_here(struct timer *t, uint64_t deadline_ns)
 {
     unsigned long flags;
     struct timer_queue *q = queue_lock(t, &flags);
-    bool queued = t->queued;
 
-    if (t->cpu == cpu ||
-        q->running == t) { /* a running one keeps its queue, so that timer_kill finds it */
-        spin_unlock_irqrestore(&q->lock, flags);
-        return;
+    if (t->cpu != this_cpu_id() && q->running != t) {
+        unqueue(t);
+        t->cpu = this_cpu_id();
     }
-    if (queued)
-        heap_remove(t);
-    t->cpu = cpu;
     spin_unlock_irqrestore(&q->lock, flags);
-    if (queued)
-        timer_set(t, t->deadline);
+    timer_set(t, deadline_ns);
 }
 
 void timer_softirq(void)
@@ -167,7 +160,7 @@ void timer_softirq(void)
         void (*fn)(void *) = t->fn;
         void *data = t->data;
 
-        heap_remove(t);
+        unqueue(t);
         q->running = t;
         spin_unlock_irqrestore(&q->lock, flags);
         fn(data);

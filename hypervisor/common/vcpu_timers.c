@@ -30,8 +30,7 @@ void vcpu_periodic_work(struct vcpu *v)
         v->periodic_last = t;
         send_guest_vcpu_virq(v, VIRQ_TIMER);
     }
-    timer_migrate(&v->periodic, this_cpu_id());
-    timer_set(&v->periodic, v->periodic_last + period);
+    timer_set_here(&v->periodic, v->periodic_last + period);
 }
 
 static void periodic_fires(void *data)
@@ -66,12 +65,10 @@ void vcpu_timers_kill(struct vcpu *v)
 
 void vcpu_singleshot_set(struct vcpu *v, uint64_t deadline_ns)
 {
-    if (!deadline_ns) {
+    if (deadline_ns)
+        timer_set_here(&v->singleshot, deadline_ns);
+    else
         timer_stop(&v->singleshot);
-        return;
-    }
-    timer_migrate(&v->singleshot, this_cpu_id());
-    timer_set(&v->singleshot, deadline_ns);
 }
 
 void vcpu_periodic_set(struct vcpu *v, uint64_t period_ns)

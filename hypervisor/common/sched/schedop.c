@@ -113,12 +113,10 @@ static long op_poll(uint64_t arg)
         v->blocked = false;
         return found < 0 ? found : 0;
     }
-    if (poll.timeout) {
-        timer_migrate(&v->poll_timer, this_cpu_id());
-        timer_set(&v->poll_timer, poll.timeout);
-    } else {
+    if (poll.timeout)
+        timer_set_here(&v->poll_timer, poll.timeout);
+    else
         timer_stop(&v->poll_timer); /* an earlier poll's */
-    }
     softirq_raise(SOFTIRQ_SCHEDULE);
     return 0;
 }

@@ -19,9 +19,10 @@ struct timer {
 
 void timer_init(struct timer *t, void (*fn)(void *), void *data, unsigned cpu);
 void timer_set(struct timer *t, uint64_t deadline_ns); /* re-arms; in the past: at once */
+/* The same on this CPU's queue, unless its function runs: that keeps its queue, so that timer_kill finds it. */
+void timer_set_here(struct timer *t, uint64_t deadline_ns);
 void timer_stop(struct timer *t);
 void timer_kill(struct timer *t);        /* stop for good; returns when fn does not run any more */
-void timer_migrate(struct timer *t, unsigned cpu);
 void timer_softirq(void);                /* SOFTIRQ_TIMER */
 void timer_cpu_init(unsigned cpu);
 

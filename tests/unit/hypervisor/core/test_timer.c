@@ -43,7 +43,9 @@ static void random_use(void)
             timer_stop(&timers[i]);
             break;
         case 3:
-            timer_migrate(&timers[i], (unsigned)rand() % 2);
+            fake_run_on((unsigned)rand() % 2);
+            want[i] = fake_now + 1 + (unsigned)rand() % 100000;
+            timer_set_here(&timers[i], want[i]);
             break;
         }
         fake_advance(fake_now + (unsigned)rand() % 2000);
