@@ -119,22 +119,19 @@ static void reweigh(struct vcpu *v, unsigned weight)
     unsigned long flags;
     struct sched_unit *u = v->sched;
     struct runqueue *rq = sched_lock(v, &flags);
+    bool queued = u->queued;
 
+    sched_charge(rq, now()); /* so far by the old weight */
+    if (queued)
+        eevdf_leave(rq, u);
     if (rq->curr == u) {
-        sched_charge(rq, now()); /* so far by the old weight */
-        sched_tickle(rq->cpu);   /* its slice may end elsewhere now */
-    }
-    if (u->queued || rq->curr == u)
         rq->load += (uint64_t)weight - u->weight;
+        sched_tickle(rq->cpu); /* its slice may end elsewhere now */
+    }
     u->weight = weight;
-    if (u->queued)
-        eevdf_dequeue(rq, u);
-    else if (rq->curr != u)
-        goto out;
     eevdf_request(u);
-    if (rq->curr != u)
-        eevdf_enqueue(rq, u);
-out:
+    if (queued)
+        eevdf_join(rq, u, JOIN_MOVE);
     spin_unlock_irqrestore(&rq->lock, flags);
 }
 
