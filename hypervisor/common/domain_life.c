@@ -45,41 +45,20 @@ void domain_unpause(struct domain *d)
             vcpu_wake(v);
 }
 
-uint64_t domain_cpu_time(struct domain *d)
-{
-    uint64_t ns = 0;
-
-    for_each_vcpu(d, v) {
-        struct vcpu_runstate_info r;
-
-        vcpu_runstate_get(v, &r);
-        ns += r.time[RUNSTATE_running];
-    }
-    return ns;
-}
-
 /* --- shutdown -------------------------------------------------------------------------------- */
 
+/* domain_crash() and the watchdog have said more already. */
 static void dom0_shutdown(int reason)
 {
-    switch (reason) {
-    case SHUTDOWN_poweroff:
+    if (reason == SHUTDOWN_poweroff) {
         pr_info("dom0 powered off: powering the machine off\n");
         machine_power_off();
-    case SHUTDOWN_reboot:
-        pr_info("dom0 asked for a reboot: restarting the machine\n");
-        machine_restart();
-    case SHUTDOWN_crash:
-        pr_err("dom0 crashed%s%s\n", dom0->crash_reason[0] ? ": " : "", dom0->crash_reason);
-        break;
-    case SHUTDOWN_watchdog:
-        pr_err("dom0's watchdog was not fed in time\n");
-        break;
-    default:
-        pr_err("dom0 shut down for reason %d\n", reason);
-        break;
     }
-    if (opt.noreboot) {
+    if (reason == SHUTDOWN_reboot)
+        pr_info("dom0 asked for a reboot: restarting the machine\n");
+    else
+        pr_err("dom0 %s (reason %d)\n", reason == SHUTDOWN_crash ? "crashed" : "ended", reason);
+    if (reason != SHUTDOWN_reboot && opt.noreboot) {
         pr_err("noreboot: the machine stays stopped for you to read this; reset it by hand\n");
         machine_halt();
     }

@@ -137,6 +137,10 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->domain = d->id;
     info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
     for_each_vcpu(d, v) {
+        struct vcpu_runstate_info r;
+
+        vcpu_runstate_get(v, &r);
+        info->cpu_time += r.time[RUNSTATE_running];
         info->max_vcpu_id = v->id;
         if (v->down)
             continue;
@@ -152,7 +156,6 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
         info->flags |= XEN_DOMINF_shutdown;
     if (d->shutdown_code >= 0)
         info->flags |= (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
-    info->cpu_time = domain_cpu_time(d);
     info->tot_pages = d->tot_pages;
     info->max_pages = d->max_pages;
     info->shared_info_frame = virt_to_mfn(d->shared_info).m;

@@ -97,8 +97,6 @@ void domain_resume(struct domain *d);
 /* The guest did what cannot be answered by errno or exception: stop it, keep the words for the administrator and log. */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 
-/* Nanoseconds that all its vCPUs ran. */
-uint64_t domain_cpu_time(struct domain *d);
 void watchdogs_init(struct domain *d);       /* common/sched/watchdog.c */
 void watchdogs_kill(struct domain *d);
 

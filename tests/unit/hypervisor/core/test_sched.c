@@ -14,7 +14,15 @@
 
 static uint64_t ran(struct domain *d)
 {
-    return domain_cpu_time(d);
+    uint64_t ns = 0;
+
+    for_each_vcpu(d, v) {
+        struct vcpu_runstate_info r;
+
+        vcpu_runstate_get(v, &r);
+        ns += r.time[RUNSTATE_running];
+    }
+    return ns;
 }
 
 /* |a - b| ≤ percent of b. */
