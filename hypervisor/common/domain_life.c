@@ -9,17 +9,13 @@
 #include <hv/cmdline.h>
 #include <hv/control.h>
 #include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/evtchn.h>
 #include <hv/grant.h>
 #include <hv/printk.h>
 #include <hv/sched.h>
 #include <hv/softirq.h>
 #include <hv/string.h>
-#include <hv/vcpu.h>
 #include <xen/sched.h>
-#include <asm/cpu.h>
-#include <asm/pv.h>
 
 /* --- pause ----------------------------------------------------------------------------------- */
 

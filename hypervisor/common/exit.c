@@ -8,8 +8,6 @@
  */
 #include <hv/softirq.h>
 #include <hv/vcpu.h>
-#include <hv/domain.h>
-#include <asm/cpu.h>
 #include <asm/pv.h>
 
 /* The guest's copy of its runstate is written while its kernel's page tables are loaded. */

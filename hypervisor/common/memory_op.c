@@ -10,7 +10,6 @@
  */
 #include <hv/memory_op.h>
 #include <hv/frame_priv.h>
-#include <hv/printk.h>
 #include <asm/uaccess.h>
 
 #define CMD_BITS    6 /* MEMOP_EXTENT_SHIFT */

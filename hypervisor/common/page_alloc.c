@@ -14,7 +14,6 @@
 #include <hv/domain.h>
 #include <hv/string.h>
 #include <hv/printk.h>
-#include <hv/errno.h>
 #include <asm/pv.h>
 
 enum { ZONE_DMA32, ZONE_HIGH, NR_ZONES };

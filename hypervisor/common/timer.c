@@ -13,7 +13,6 @@
 #include <hv/lock.h>
 #include <hv/frame.h>
 #include <hv/printk.h>
-#include <asm/cpu.h>
 
 struct timer_queue {
     spinlock_t lock;

@@ -6,14 +6,11 @@
  * read and written only by that vCPU, or while it cannot run; what others want to tell it they put
  * in event_selectors (evtchn/two_level.c).
  */
-#include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/frame.h>
 #include <hv/printk.h>
 #include <hv/sched.h>
 #include <hv/string.h>
 #include <hv/vcpu.h>
-#include <asm/cpu.h>
 
 /* --- vcpu_info ------------------------------------------------------------------------------- */
 

@@ -6,14 +6,10 @@
  * Interface: do_vcpu_op. Each operation is a function in a table; arg[0] the operation, arg[1] the
  * vCPU, arg[2] a structure.
  */
-#include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/frame.h>
 #include <hv/sched.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <xen/sched.h>
-#include <asm/cpu.h>
 #include <asm/uaccess.h>
 
 #define PERIOD_MIN_NS 1000000UL

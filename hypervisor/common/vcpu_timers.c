@@ -7,13 +7,11 @@
  * nothing, and gets the tick it missed when it runs again, as in Xen. The timers are on the queue
  * of the CPU where the vCPU ran when it set them, so that setting one rarely disturbs another CPU.
  */
-#include <hv/errno.h>
 #include <hv/evtchn.h>
 #include <hv/sched.h>
 #include <hv/softirq.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>
-#include <asm/cpu.h>
 
 static void singleshot_fires(void *data)
 {

@@ -4,8 +4,6 @@
 #define COMMON_DOMCTL_H
 
 #include <hv/cpumask.h>
-#include <hv/domain.h>
-#include <hv/hypercall.h>
 #include <hv/vcpu.h>
 #include <xen/domctl.h>
 #include <xen/sysctl.h>

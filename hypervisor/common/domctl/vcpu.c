@@ -4,9 +4,7 @@
  * domctl_lock held.
  */
 #include "domctl.h"
-#include <asm/cpu.h>
 #include <asm/uaccess.h>
-#include <hv/errno.h>
 #include <hv/frame.h>
 #include <hv/sched.h>
 #include <hv/time.h>

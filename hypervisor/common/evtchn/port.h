@@ -28,13 +28,8 @@
 #ifndef EVTCHN_PORT_H
 #define EVTCHN_PORT_H
 
-#include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/evtchn.h>
-#include <hv/lock.h>
 #include <hv/sched.h>
-#include <hv/vcpu.h>
-#include <asm/cpu.h>
 #include <xen/event_channel.h>
 
 #define PORTS_PER_BUCKET 64 /* as Xen's: it shows in which ports have a status */

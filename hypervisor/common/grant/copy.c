@@ -7,7 +7,6 @@
  * the same, since backends copy many pieces of one page.
  */
 #include <hv/string.h>
-#include <asm/cpu.h>
 #include "gt.h"
 
 struct side {

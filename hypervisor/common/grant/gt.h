@@ -15,12 +15,9 @@
 #ifndef GRANT_GT_H
 #define GRANT_GT_H
 
-#include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/frame.h>
 #include <hv/grant.h>
 #include <hv/vcpu.h>
-#include <hv/lock.h>
 #include <xen/grant_table.h>
 
 #define ENTRIES_PER_FRAME (PAGE_SIZE / sizeof(struct grant_entry_v1))

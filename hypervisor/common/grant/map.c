@@ -6,7 +6,6 @@
  * handle. What fails undoes what went before, in the opposite order. Each operation has its own
  * status; the call as a whole is preemptible.
  */
-#include <asm/cpu.h>
 #include <asm/pv.h>
 #include "gt.h"
 

@@ -6,7 +6,6 @@
  * Interface: do_grant_table_op: arg[0] operation, arg[1] array, arg[2] count. Progress: [0]
  * operations done; between them, or between batches, a call is preemptible.
  */
-#include <hv/hypercall.h>
 #include <asm/uaccess.h>
 #include "gt.h"
 

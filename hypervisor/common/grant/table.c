@@ -7,8 +7,6 @@
  * Version 1 only; to a guest that asks for version 2 we look as Xen does with gnttab=max-ver:1.
  * Invariant: frames are only added while the domain lives. Lock: gt->lock.
  */
-#include <hv/string.h>
-#include <asm/cpu.h>
 #include <asm/uaccess.h>
 #include "gt.h"
 

@@ -9,7 +9,6 @@
  * the handle. The
  * other fields are constant while any part is there. Lock: gt->track_lock, for the free list only.
  */
-#include <hv/hypercall.h>
 #include <asm/pv.h>
 #include "gt.h"
 

@@ -7,7 +7,6 @@
  * after its owner got it back. Each step of an operation is claimed (track.c), so that two vCPUs
  * that unmap one handle do not both undo it.
  */
-#include <asm/cpu.h>
 #include <asm/pv.h>
 #include "gt.h"
 

@@ -7,10 +7,7 @@
  * Interface: sched_domain_init/destroy, sched_set_params, sched_get_params (hv/sched.h). Lock: the
  * budget is atomic; parked belongs to the runqueue's lock.
  */
-#include <hv/errno.h>
 #include <hv/frame.h>
-#include <hv/time.h>
-#include <hv/domain.h>
 #include "sched.h"
 
 #define CAP_PERIOD_NS 10000000UL

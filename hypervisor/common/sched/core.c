@@ -6,14 +6,9 @@
  * pause_count) before it looks at is_running and blocked; a vCPU that goes to sleep sets blocked
  * before it looks for reasons; both with full barriers: so one of the two always sees the other.
  */
-#include <hv/softirq.h>
-#include <hv/errno.h>
 #include <hv/evtchn.h>
 #include <hv/frame.h>
 #include <hv/printk.h>
-#include <hv/time.h>
-#include <hv/domain.h>
-#include <asm/cpu.h>
 #include <asm/pv.h>
 #include "sched.h"
 

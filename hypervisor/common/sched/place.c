@@ -6,11 +6,6 @@
  * sched_choose_cpu (sched.h). Hard affinity is obeyed, soft affinity is preferred: an idle CPU
  * outside it is better than a busy one inside.
  */
-#include <hv/errno.h>
-#include <hv/softirq.h>
-#include <hv/time.h>
-#include <hv/domain.h>
-#include <asm/cpu.h>
 #include "sched.h"
 
 cpumask_t idle_cpus;

@@ -11,12 +11,7 @@
  * Interface: sched_set_reservation, sched_get_reservation (hv/sched.h); sched.h. Lock: reserve_lock
  * for who has what where; the budget in use belongs to the runqueue's lock.
  */
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/softirq.h>
 #include <hv/string.h>
-#include <hv/time.h>
-#include <asm/cpu.h>
 #include "sched.h"
 
 #define PPM           1000000UL

@@ -8,7 +8,6 @@
  * guest kernel mode, on its way to the guest: its address is a virtual one, and only then are the
  * page tables that map it loaded.
  */
-#include <hv/time.h>
 #include <asm/uaccess.h>
 #include "sched.h"
 

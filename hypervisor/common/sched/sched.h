@@ -19,7 +19,8 @@
 #define SCHED_SCHED_H
 
 #include <hv/sched.h>
-#include <hv/lock.h>
+#include <hv/softirq.h>
+#include <hv/time.h>
 
 #define SCHED_SLICE_NS       4000000UL /* service asked for at a time */
 /* Nobody is given less at a time, unless it is preempted by a wake. */

@@ -5,14 +5,8 @@
  * Interface: do_sched_op, do_sched_op_compat. Polling: a vCPU that polls is blocked, too; it sets
  * its flags, then looks at its ports, so that a sender that comes in between wakes it.
  */
-#include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/evtchn.h>
-#include <hv/printk.h>
-#include <hv/softirq.h>
-#include <hv/time.h>
 #include <xen/sched.h>
-#include <asm/cpu.h>
 #include <asm/uaccess.h>
 #include "sched.h"
 

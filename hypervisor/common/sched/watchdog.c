@@ -6,11 +6,8 @@
  * Interface: watchdogs_init/kill (hv/domain.h), domain_watchdog (schedop.c). Lock: d->lock for who
  * is in use.
  */
-#include <hv/domain.h>
 #include <hv/frame.h>
 #include <hv/printk.h>
-#include <hv/time.h>
-#include <hv/timer.h>
 #include <xen/sched.h>
 #include "sched.h"
 

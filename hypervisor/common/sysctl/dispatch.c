@@ -6,7 +6,6 @@
  */
 #include "sysctl.h"
 #include <asm/uaccess.h>
-#include <hv/errno.h>
 
 static sysctl_fn *const table[] = {
     [XEN_SYSCTL_readconsole] = sysctl_readconsole,

@@ -5,9 +5,6 @@
 #include "sysctl.h"
 #include "../domctl/domctl.h"
 #include <asm/uaccess.h>
-#include <hv/cpumask.h>
-#include <hv/errno.h>
-#include <hv/sched.h>
 
 long sysctl_sched_id(struct xen_sysctl *op)
 {
