@@ -72,11 +72,12 @@ static void scrub(uint64_t n)
     unmap_frame(p);
 }
 
-/* Off d's list, or the one of those that domain_relinquish_frames has seen. */
+/* Off d's list, or that of the frames that domain_relinquish_frames has seen: which one, only
+ * matters for a head. */
 static void list_del_frame(struct domain *d, uint64_t n)
 {
     spin_lock(&d->page_lock);
-    frame_list_remove(FRAME_TABLE[n].flags & FF_VISITED ? &d->pages_seen : &d->pages, n);
+    frame_list_remove(d->pages == n ? &d->pages : &d->pages_seen, n);
     spin_unlock(&d->page_lock);
 }
 
@@ -306,44 +307,24 @@ int frame_adopt(mfn_t m, struct domain *d)
 
 #define RELINQUISH_BATCH 32
 
-/* One frame that this walk has not seen, with a reference; it moves to those that were seen. False:
- * all were. */
-static bool next_unvisited(struct domain *d, mfn_t *out)
-{
-    uint32_t n;
-
-    spin_lock(&d->page_lock);
-    n = d->pages;
-    if (n) {
-        frame_list_remove(&d->pages, n);
-        frame_list_push(&d->pages_seen, n);
-        FRAME_TABLE[n].flags |= FF_VISITED;
-    }
-    spin_unlock(&d->page_lock);
-    /* A count of 0 means that another CPU is freeing it and waits for our lock: then it goes by
-     * itself. */
-    *out = n && frame_get(mfn(n), d) ? mfn(n) : INVALID_MFN;
-    return n;
-}
-
 long domain_relinquish_frames(struct domain *d)
 {
     mfn_t m;
 
     frames_claim(d, 0);
-    for (unsigned i = 1; next_unvisited(d, &m); i++) {
-        if (!mfn_eq(m, INVALID_MFN)) {
+    for (unsigned i = 1; (m = mfn(READ_ONCE(d->pages))).m; i++) {
+        /* A count of 0 means that another CPU is freeing it: then it goes by itself. */
+        if (frame_get(m, d)) {
             long rc = frame_drop_types(m, d);
 
             if (rc) { /* come back to this one first */
-                spin_lock(&d->page_lock);
-                frame_list_remove(&d->pages_seen, m.m);
-                frame_list_push(&d->pages, m.m);
-                frame_of(m)->flags &= ~FF_VISITED;
-                spin_unlock(&d->page_lock);
                 frame_put(m);
                 return rc;
             }
+            spin_lock(&d->page_lock);
+            frame_list_remove(&d->pages, m.m);
+            frame_list_push(&d->pages_seen, m.m);
+            spin_unlock(&d->page_lock);
             frame_release(m, d);
             frame_put(m);
         }

@@ -48,7 +48,6 @@
 #define FF_HEAP      16u  /* in a heap chunk */
 #define FF_HEAP_FREE 32u  /* head of a free block inside the heap */
 #define FF_SLAB      64u  /* cut into objects */
-#define FF_VISITED   128u /* domain_relinquish_frames has been here */
 
 #define ORDER_MAX 18
 
