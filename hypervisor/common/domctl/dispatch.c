@@ -17,13 +17,14 @@ static const struct domctl_entry {
     domctl_fn *fn;
     bool no_domain; /* op->domain need not exist */
     bool copy_out;
-    bool no_lock; /* only looks, at what may be looked at at any time */
+    bool no_lock;  /* only looks, at what may be looked at at any time */
+    bool not_self; /* -EINVAL for the caller's own domain */
 } table[] = {
     [XEN_DOMCTL_createdomain] = {domctl_createdomain, true, true},
-    [XEN_DOMCTL_destroydomain] = {domctl_destroydomain, false, false},
-    [XEN_DOMCTL_pausedomain] = {domctl_pausedomain, false, false},
+    [XEN_DOMCTL_destroydomain] = {domctl_destroydomain, false, false, .not_self = true},
+    [XEN_DOMCTL_pausedomain] = {domctl_pausedomain, false, false, .not_self = true},
     [XEN_DOMCTL_unpausedomain] = {domctl_unpausedomain, false, false},
-    [XEN_DOMCTL_resumedomain] = {domctl_resumedomain, false, false},
+    [XEN_DOMCTL_resumedomain] = {domctl_resumedomain, false, false, .not_self = true},
     [XEN_DOMCTL_getdomaininfo] = {domctl_getdomaininfo, true, true, .no_lock = true},
     [XEN_DOMCTL_setdomainhandle] = {domctl_setdomainhandle, false, false},
     [XEN_DOMCTL_settimeoffset] = {domctl_settimeoffset, false, false},
@@ -32,16 +33,16 @@ static const struct domctl_entry {
     [XEN_DOMCTL_set_address_size] = {domctl_set_address_size, false, false},
     [XEN_DOMCTL_get_address_size] = {domctl_get_address_size, false, true},
     [XEN_DOMCTL_shadow_op] = {domctl_shadow_op, false, true},
-    [XEN_DOMCTL_max_vcpus] = {domctl_max_vcpus, false, false},
-    [XEN_DOMCTL_setvcpucontext] = {domctl_setvcpucontext, false, false},
-    [XEN_DOMCTL_getvcpucontext] = {domctl_getvcpucontext, false, true},
+    [XEN_DOMCTL_max_vcpus] = {domctl_max_vcpus, false, false, .not_self = true},
+    [XEN_DOMCTL_setvcpucontext] = {domctl_setvcpucontext, false, false, .not_self = true},
+    [XEN_DOMCTL_getvcpucontext] = {domctl_getvcpucontext, false, true, .not_self = true},
     [XEN_DOMCTL_getvcpuinfo] = {domctl_getvcpuinfo, false, true},
     [XEN_DOMCTL_setvcpuaffinity] = {domctl_setvcpuaffinity, false, true},
     [XEN_DOMCTL_getvcpuaffinity] = {domctl_getvcpuaffinity, false, true},
     [XEN_DOMCTL_setnodeaffinity] = {domctl_setnodeaffinity, false, false},
     [XEN_DOMCTL_getnodeaffinity] = {domctl_getnodeaffinity, false, true},
     [XEN_DOMCTL_scheduler_op] = {domctl_scheduler_op, false, true},
-    [XEN_DOMCTL_settscinfo] = {domctl_settscinfo, false, false},
+    [XEN_DOMCTL_settscinfo] = {domctl_settscinfo, false, false, .not_self = true},
     [XEN_DOMCTL_gettscinfo] = {domctl_gettscinfo, false, true},
     [XEN_DOMCTL_get_cpu_policy] = {domctl_get_cpu_policy, false, true},
     [XEN_DOMCTL_set_cpu_policy] = {domctl_set_cpu_policy, false, true},
@@ -61,7 +62,7 @@ static long dispatch(const struct domctl_entry *e, struct xen_domctl *op, struct
 
     if (!d && !e->no_domain)
         return -ESRCH;
-    rc = e->fn(d, op, hc);
+    rc = e->not_self && d == current->domain ? -EINVAL : e->fn(d, op, hc);
     if (d)
         domain_put(d);
     return rc;

@@ -83,8 +83,6 @@ long domctl_createdomain(struct domain *d, struct xen_domctl *op, struct hyperca
 
 long domctl_destroydomain(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
-    if (d == current->domain || d->is_dom0)
-        return -EINVAL;
     return domain_kill(d);
 }
 
@@ -94,8 +92,6 @@ long domctl_destroydomain(struct domain *d, struct xen_domctl *op, struct hyperc
 
 long domctl_pausedomain(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
-    if (d == current->domain)
-        return -EINVAL;
     spin_lock(&d->lock);
     d->controller_pauses++;
     spin_unlock(&d->lock);
@@ -119,8 +115,6 @@ long domctl_unpausedomain(struct domain *d, struct xen_domctl *op, struct hyperc
 
 long domctl_resumedomain(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
-    if (d == current->domain)
-        return -EINVAL;
     domain_resume(d);
     return 0;
 }

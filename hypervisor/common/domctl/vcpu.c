@@ -18,7 +18,7 @@ static long find_vcpu(struct domain *d, uint32_t id, struct vcpu **v)
 
 long domctl_max_vcpus(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
-    return d == current->domain ? -EINVAL : domain_make_vcpus(d, op->u.max_vcpus.max);
+    return domain_make_vcpus(d, op->u.max_vcpus.max);
 }
 
 /* --- registers
@@ -30,7 +30,7 @@ long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op, struct hyper
     struct xen_domctl_vcpucontext *a = &op->u.vcpucontext;
     struct vcpu_guest_context *c;
     struct vcpu *v;
-    long rc = d == current->domain ? -EINVAL : find_vcpu(d, a->vcpu, &v);
+    long rc = find_vcpu(d, a->vcpu, &v);
 
     if (rc)
         return rc;
@@ -54,7 +54,7 @@ long domctl_getvcpucontext(struct domain *d, struct xen_domctl *op, struct hyper
     struct xen_domctl_vcpucontext *a = &op->u.vcpucontext;
     struct vcpu_guest_context *c;
     struct vcpu *v;
-    long rc = d == current->domain ? -EINVAL : find_vcpu(d, a->vcpu, &v);
+    long rc = find_vcpu(d, a->vcpu, &v);
 
     if (rc)
         return rc;
@@ -211,8 +211,6 @@ long domctl_settscinfo(struct domain *d, struct xen_domctl *op, struct hypercall
 {
     struct xen_domctl_tsc_info *a = &op->u.tsc_info;
 
-    if (d == current->domain)
-        return -EINVAL;
     /* The TSC is the machine's own: the modes that promise no more than that, at this machine's
      * frequency. */
     if (a->tsc_mode > 2 || (a->gtsc_khz && a->gtsc_khz != tsc_khz()))

@@ -173,10 +173,7 @@ void vcpu_sleep_sync(struct vcpu *v)
 void vcpu_pause(struct vcpu *v)
 {
     v->pause_count++;
-    if (v == current)
-        vcpu_sleep_nosync(v);
-    else
-        vcpu_sleep_sync(v);
+    vcpu_sleep_sync(v);
 }
 
 void vcpu_unpause(struct vcpu *v)

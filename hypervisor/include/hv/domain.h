@@ -75,7 +75,7 @@ struct domain_config { /* decoded from XEN_DOMCTL_createdomain, or made up for d
 /* -EINVAL, -EEXIST, -ENOMEM. The new domain is paused, with one controller pause (dom0: none). */
 int domain_create(domid_t id, const struct domain_config *cfg, struct domain **out);
 int domain_make_vcpus(struct domain *d, unsigned max); /* all vCPUs at once; -EINVAL, -ENOMEM */
-/* Step by step teardown: -HC_RESTART when preempted, 0 when nothing is left. */
+/* Step by step teardown, not of current's: -HC_RESTART when preempted, 0 when nothing is left. */
 long domain_kill(struct domain *d);
 
 /* With a reference. NULL: there is none; system domains (DOMID_XEN, DOMID_IO, idle) are not found by id. */

@@ -19,7 +19,7 @@ void sched_vcpu_destroy(struct vcpu *v);
 void vcpu_wake(struct vcpu *v);         /* recheck: run it if it is runnable */
 void vcpu_sleep_nosync(struct vcpu *v); /* it stopped being runnable (pause_count, down, …): get it off its CPU soon */
 void vcpu_sleep_sync(struct vcpu *v);   /* and wait until it is off */
-void vcpu_pause(struct vcpu *v);        /* pause_count++, sleep_sync */
+void vcpu_pause(struct vcpu *v);        /* pause_count++, sleep_sync; not current */
 void vcpu_unpause(struct vcpu *v);
 void vcpu_block(void);                  /* current: until an event is pending */
 bool vcpu_runnable(const struct vcpu *v);
