@@ -151,8 +151,9 @@ static long op_maximum_ram_page(struct hypercall *hc)
     return max_ram_mfn().m;
 }
 
-/* A question about the domain whose id the argument begins with. */
-static long ask_domain(struct hypercall *hc, long (*ask)(struct domain *d))
+/* A question about the domain whose id the argument begins with; without `ask` the answer is `no`.
+ */
+static long ask_domain(struct hypercall *hc, long (*ask)(struct domain *d), int no)
 {
     struct domain *d;
     domid_t id;
@@ -163,7 +164,7 @@ static long ask_domain(struct hypercall *hc, long (*ask)(struct domain *d))
     rc = domain_managed(id, &d);
     if (rc)
         return rc;
-    rc = ask(d);
+    rc = ask ? ask(d) : no;
     domain_put(d);
     return rc;
 }
@@ -184,30 +185,11 @@ static long max_pfn(struct domain *d)
     return READ_ONCE(d->shared_info->arch.max_pfn) - 1;
 }
 
-/* A PV domain has no physical map that the hypervisor keeps. */
-static long physmap(struct domain *d)
-{
-    return -EACCES;
-}
-
-static long no_vnuma(struct domain *d)
-{
-    return -EOPNOTSUPP;
-}
-
-static long op_vnumainfo(struct hypercall *hc)
-{
-    struct xen_vnuma_topology_info x;
-
-    if (copy_in(&x, hc->arg[1]))
-        return -EFAULT;
-    return x.pad ? -EINVAL : ask_domain(hc, no_vnuma);
-}
-
 static const struct {
     extent_fn *extent; /* one of the reservation calls; else … */
-    long (*ask)(struct domain *d);
     hypercall_fn *fn;
+    long (*ask)(struct domain *d);
+    int no;     /* what there is to say about any domain */
     bool start; /* a start extent may be given, and is ignored */
 } ops[] = {
     [XENMEM_increase_reservation] = {increase},
@@ -219,10 +201,11 @@ static const struct {
     [XENMEM_current_reservation] = {.ask = tot_pages},
     [XENMEM_maximum_reservation] = {.ask = max_pages},
     [XENMEM_maximum_gpfn] = {.ask = max_pfn},
-    [XENMEM_add_to_physmap] = {.ask = physmap, .start = true},
-    [XENMEM_add_to_physmap_batch] = {.ask = physmap, .start = true},
-    [XENMEM_remove_from_physmap] = {.ask = physmap},
-    [XENMEM_get_vnumainfo] = {.fn = op_vnumainfo},
+    /* A PV domain has no physical map that the hypervisor keeps. */
+    [XENMEM_add_to_physmap] = {.no = -EACCES, .start = true},
+    [XENMEM_add_to_physmap_batch] = {.no = -EACCES, .start = true},
+    [XENMEM_remove_from_physmap] = {.no = -EACCES},
+    [XENMEM_get_vnumainfo] = {.no = -EOPNOTSUPP},
     [XENMEM_acquire_resource] = {.fn = memory_acquire_resource},
     [XENMEM_memory_map] = {.fn = memory_map},
     [XENMEM_machine_memory_map] = {.fn = machine_memory_map},
@@ -237,9 +220,9 @@ long do_memory_op(struct hypercall *hc)
 
     if (op < ARRAY_SIZE(ops) && ops[op].extent)
         return reservation(hc, ops[op].extent);
-    if (op >= ARRAY_SIZE(ops) || (!ops[op].fn && !ops[op].ask))
+    if (op >= ARRAY_SIZE(ops) || (!ops[op].fn && !ops[op].ask && !ops[op].no))
         return -ENOSYS; /* sharing, paging, PoD: as a Xen built without them */
     if (hc->arg[0] > op && !ops[op].start)
         return -EINVAL;
-    return ops[op].ask ? ask_domain(hc, ops[op].ask) : ops[op].fn(hc);
+    return ops[op].fn ? ops[op].fn(hc) : ask_domain(hc, ops[op].ask, ops[op].no);
 }
