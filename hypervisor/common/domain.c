@@ -96,7 +96,7 @@ static void table_set(domid_t id, struct domain *d)
  * refers to any more. */
 static void domain_free(struct domain *d)
 {
-    sched_domain_destroy(d); /* first: its timer walks the vCPUs */
+    timer_kill(&d->sched.refill); /* first: it walks the vCPUs */
     for_each_vcpu(d, v)
         vcpu_destroy(v);
     hv_free(d->vcpu);
@@ -107,7 +107,6 @@ static void domain_free(struct domain *d)
     arch_domain_destroy(d);
     if (d->shared_info)
         unshare_page(d->shared_info);
-    hv_free(d->watchdogs);
     hv_free(d);
 }
 
@@ -134,6 +133,8 @@ static struct domain *domain_alloc(domid_t id)
     spin_lock_init(&d->lock);
     spin_lock_init(&d->page_lock);
     spin_lock_init(&d->arch.mmu_lock);
+    sched_domain_init(d);
+    watchdogs_init(d);
     return d;
 }
 
@@ -149,10 +150,7 @@ static int domain_init_parts(struct domain *d, const struct domain_config *cfg)
         d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
     share_page(d, d->shared_info, true);
     d->max_vcpus = cfg->max_vcpus;
-    watchdogs_init(d);
-    rc = d->watchdogs ? 0 : -ENOMEM;
-    rc = rc ? rc : sched_domain_init(d);
-    rc = rc ? rc : arch_domain_create(d);
+    rc = arch_domain_create(d);
     rc = rc ? rc : evtchn_domain_init(d, cfg->max_evtchn_port);
     rc = rc ? rc : grant_domain_init(d, cfg->max_grant_frames, cfg->max_maptrack_frames);
     if (!rc)

@@ -4,10 +4,9 @@
  * each period, for all its vCPUs together; when it is used up they are parked until the timer fills
  * it again. Overuse is a debt for the next period. The timer runs only while something was used.
  *
- * Interface: sched_domain_init/destroy, sched_set_params, sched_get_params (hv/sched.h). Lock: the
+ * Interface: sched_domain_init, sched_set_params, sched_get_params (hv/sched.h). Lock: the
  * budget is atomic; parked belongs to the runqueue's lock.
  */
-#include <hv/frame.h>
 #include "sched.h"
 
 #define CAP_PERIOD_NS 10000000UL
@@ -19,7 +18,7 @@ static int64_t period_budget(const struct sched_domain *sd)
 
 void cap_charge(struct sched_unit *u, uint64_t ran_ns, uint64_t t)
 {
-    struct sched_domain *sd = u->vcpu->domain->sched;
+    struct sched_domain *sd = &u->vcpu->domain->sched;
 
     if (!sd->set.cap)
         return;
@@ -31,10 +30,10 @@ void cap_charge(struct sched_unit *u, uint64_t ran_ns, uint64_t t)
 
 uint64_t cap_left(const struct sched_unit *u)
 {
-    const struct sched_domain *sd = u->vcpu->domain->sched;
+    const struct sched_domain *sd = &u->vcpu->domain->sched;
     int64_t left;
 
-    if (!sd || !sd->set.cap)
+    if (!sd->set.cap)
         return UINT64_MAX;
     left = sd->budget;
     return left > 0 ? (uint64_t)left : 0;
@@ -71,16 +70,17 @@ static void charge_running(struct domain *d)
 
 static void refill(void *data)
 {
-    struct sched_domain *sd = data;
+    struct domain *d = data;
+    struct sched_domain *sd = &d->sched;
     int64_t full = period_budget(sd), left = sd->budget, next;
 
-    charge_running(sd->domain);
+    charge_running(d);
     do
         next = MIN(left + full, full);
     while (!__atomic_compare_exchange_n(&sd->budget, &left, next, false, __ATOMIC_SEQ_CST,
                                         __ATOMIC_SEQ_CST));
     if (next > 0)
-        unpark_all(sd->domain);
+        unpark_all(d);
     if (left >= full) { /* unused for a period: no more ticks, until somebody is charged */
         sd->refilling = false;
         if (sd->budget >= full || __atomic_exchange_n(&sd->refilling, true, __ATOMIC_SEQ_CST))
@@ -89,26 +89,10 @@ static void refill(void *data)
     timer_set(&sd->refill, sd->refill.deadline + CAP_PERIOD_NS);
 }
 
-int sched_domain_init(struct domain *d)
+void sched_domain_init(struct domain *d)
 {
-    struct sched_domain *sd = hv_alloc(sizeof(*sd));
-
-    if (!sd)
-        return -ENOMEM;
-    sd->set.weight = SCHED_WEIGHT_DEFAULT;
-    sd->domain = d;
-    timer_init(&sd->refill, refill, sd, this_cpu_id());
-    d->sched = sd;
-    return 0;
-}
-
-void sched_domain_destroy(struct domain *d)
-{
-    if (d->sched) {
-        timer_kill(&d->sched->refill);
-        hv_free(d->sched);
-        d->sched = NULL;
-    }
+    d->sched.set.weight = SCHED_WEIGHT_DEFAULT;
+    timer_init(&d->sched.refill, refill, d, this_cpu_id());
 }
 
 static void reweigh(struct vcpu *v, unsigned weight)
@@ -134,7 +118,7 @@ static void reweigh(struct vcpu *v, unsigned weight)
 
 int sched_set_params(struct domain *d, const struct sched_params *p)
 {
-    struct sched_domain *sd = d->sched;
+    struct sched_domain *sd = &d->sched;
 
     if (p->weight < 1 || p->weight > 65535 || p->cap > 100 * MAX_CPUS)
         return -EINVAL;
@@ -149,5 +133,5 @@ int sched_set_params(struct domain *d, const struct sched_params *p)
 
 void sched_get_params(const struct domain *d, struct sched_params *p)
 {
-    *p = d->sched->set;
+    *p = d->sched.set;
 }

@@ -34,7 +34,7 @@ static bool unit_ready(const struct sched_unit *u)
 {
     /* Parked only matters while there is a cap: one that was just lifted must not leave anybody
      * behind. */
-    return vcpu_runnable(u->vcpu) && !(u->parked && u->vcpu->domain->sched->set.cap);
+    return vcpu_runnable(u->vcpu) && !(u->parked && u->vcpu->domain->sched.set.cap);
 }
 
 static int resting_state(const struct vcpu *v)
@@ -427,7 +427,7 @@ int sched_vcpu_init(struct vcpu *v, unsigned cpu)
     if (!u)
         return -ENOMEM;
     u->vcpu = v;
-    u->weight = v->domain->sched ? v->domain->sched->set.weight : SCHED_WEIGHT_DEFAULT;
+    u->weight = v->domain->sched.set.weight;
     for (unsigned i = 0; i < ARRAY_SIZE(u->affinity.w); i++)
         u->affinity.w[i] = u->soft.w[i] = ~0UL;
     v->sched = u;

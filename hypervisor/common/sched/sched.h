@@ -71,14 +71,6 @@ struct runqueue { /* one for each CPU */
     uint64_t idle_ns;
 };
 
-struct sched_domain {       /* d->sched */
-    struct sched_params set;
-    _Atomic int64_t budget; /* ns left in this period; may be negative: a debt */
-    _Atomic bool refilling; /* the timer is set */
-    struct timer refill;
-    struct domain *domain;
-};
-
 extern cpumask_t idle_cpus; /* a_cpumask_*: CPUs whose current unit is the idle one; a hint */
 
 static inline bool unit_is_idle(const struct sched_unit *u)

@@ -6,48 +6,35 @@
  * Interface: watchdogs_init/kill (hv/domain.h), domain_watchdog (schedop.c). Lock: d->lock for who
  * is in use.
  */
-#include <hv/frame.h>
 #include <hv/printk.h>
 #include <xen/sched.h>
 #include "sched.h"
 
-#define NR_WATCHDOGS 2
-
-struct watchdog {
-    struct timer timer;
-    struct domain *domain;
-    bool in_use;
-};
-
 static void watchdog_fires(void *data)
 {
-    struct watchdog *w = data;
+    struct domain *d = data;
 
-    if (w->domain->is_shut_down)
+    if (d->is_shut_down)
         return;
-    pr_warn("d%u: watchdog %u was not fed in time\n", w->domain->id,
-            (unsigned)(w - w->domain->watchdogs) + 1);
-    domain_shutdown(w->domain, SHUTDOWN_watchdog);
+    pr_warn("d%u: a watchdog was not fed in time\n", d->id);
+    domain_shutdown(d, SHUTDOWN_watchdog);
 }
 
 void watchdogs_init(struct domain *d)
 {
-    d->watchdogs = hv_alloc(NR_WATCHDOGS * sizeof(*d->watchdogs));
-    for (unsigned i = 0; d->watchdogs && i < NR_WATCHDOGS; i++) {
-        d->watchdogs[i].domain = d;
-        timer_init(&d->watchdogs[i].timer, watchdog_fires, &d->watchdogs[i], this_cpu_id());
-    }
+    for (unsigned i = 0; i < ARRAY_SIZE(d->watchdogs); i++)
+        timer_init(&d->watchdogs[i].timer, watchdog_fires, d, this_cpu_id());
 }
 
 void watchdogs_kill(struct domain *d)
 {
-    for (unsigned i = 0; d->watchdogs && i < NR_WATCHDOGS; i++)
+    for (unsigned i = 0; i < ARRAY_SIZE(d->watchdogs); i++)
         timer_kill(&d->watchdogs[i].timer);
 }
 
 static long watchdog_new(struct domain *d, uint64_t deadline)
 {
-    for (unsigned i = 0; i < NR_WATCHDOGS; i++)
+    for (unsigned i = 0; i < ARRAY_SIZE(d->watchdogs); i++)
         if (!d->watchdogs[i].in_use) {
             d->watchdogs[i].in_use = true;
             timer_set(&d->watchdogs[i].timer, deadline);
@@ -61,7 +48,7 @@ long domain_watchdog(struct domain *d, unsigned id, unsigned seconds)
     uint64_t deadline = now() + seconds * 1000000000UL;
     long rc = 0;
 
-    if (id > NR_WATCHDOGS)
+    if (id > ARRAY_SIZE(d->watchdogs))
         return -EINVAL;
     spin_lock(&d->lock);
     if (id == 0) {

@@ -10,6 +10,7 @@
 
 #include <hv/types.h>
 #include <hv/lock.h>
+#include <hv/timer.h>
 #include <asm/domain.h>
 
 struct vcpu;
@@ -17,6 +18,11 @@ struct evtchn_domain; /* hv/evtchn.h */
 struct grant_table;   /* hv/grant.h */
 
 #define DOMAIN_MAX_VCPUS 128
+
+struct sched_params {                   /* credit2 shape towards tools */
+    unsigned weight;                    /* 1…65535, default 256 */
+    unsigned cap;                       /* percent of one CPU, 0: none */
+};
 
 struct domain {
     domid_t id;
@@ -50,8 +56,16 @@ struct domain {
     uint64_t claimed_pages;          /* set aside for it, not allocated yet; the frame allocator's lock */
 
     struct shared_info *shared_info; /* heap page shared with the guest */
-    struct sched_domain *sched;      /* common/sched: weight, cap */
-    struct watchdog *watchdogs;      /* common/sched/watchdog.c */
+    struct sched_domain {            /* common/sched/cap.c */
+        struct sched_params set;
+        _Atomic int64_t budget;      /* ns left in this period; may be negative: a debt */
+        _Atomic bool refilling;      /* the timer is set */
+        struct timer refill;
+    } sched;
+    struct watchdog {                /* common/sched/watchdog.c */
+        struct timer timer;
+        bool in_use;
+    } watchdogs[2];
     uint32_t tsc_mode, tsc_incarnation; /* as a tool set them */
     struct xen_cpuid_leaf *cpuid_leaves; /* as a tool set them; arch/x86/pv/cpuid_leaves.c */
     unsigned nr_cpuid_leaves;

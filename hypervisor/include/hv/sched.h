@@ -30,10 +30,6 @@ void schedule(void);                    /* softirq SCHEDULE */
 int sched_set_affinity(struct vcpu *v, const cpumask_t *hard); /* -EINVAL: no such CPU; -ENOSPC: its reservation */
 void sched_set_soft_affinity(struct vcpu *v, const cpumask_t *soft); /* preferred, not obeyed */
 void sched_get_affinity(const struct vcpu *v, cpumask_t *hard, cpumask_t *soft); /* soft may be NULL */
-struct sched_params {                   /* credit2 shape towards tools */
-    unsigned weight;                    /* 1…65535, default 256 */
-    unsigned cap;                       /* percent of one CPU, 0: none */
-};
 int sched_set_params(struct domain *d, const struct sched_params *p);
 void sched_get_params(const struct domain *d, struct sched_params *p);
 /* Each vCPU gets budget in each period (ns) whatever else runs; 0: none. -EINVAL; -ENOSPC: it does not fit. Controller's. */
@@ -41,8 +37,7 @@ int sched_set_reservation(struct domain *d, uint64_t period_ns, uint64_t budget_
 void sched_get_reservation(const struct domain *d, uint64_t *period_ns, uint64_t *budget_ns);
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out); /* up to date */
 uint64_t cpu_idle_time(unsigned cpu);
-int sched_domain_init(struct domain *d);
-void sched_domain_destroy(struct domain *d);
+void sched_domain_init(struct domain *d); /* its end: timer_kill(&d->sched.refill) */
 void vcpu_unblock(struct vcpu *v);      /* an event it waits for came */
 
 #endif
