@@ -29,24 +29,25 @@ long evtchn_alloc_unbound(void *arg)
 static long bind_interdomain(struct domain *d, struct domain *remote,
                              struct evtchn_bind_interdomain *op)
 {
-    int port = port_alloc(d);
-    struct port *theirs = port_find(remote, op->remote_port);
+    long rc = port_make(d, (struct port){.reserved = true}, &op->local_port);
+    struct port *ours, *theirs = port_find(remote, op->remote_port);
 
-    if (port < 0)
-        return port;
+    if (rc)
+        return rc;
     if (!theirs || theirs->state != EVTCHNSTAT_unbound || theirs->remote_domid != d->id) {
-        port_free(d, (unsigned)port);
+        port_free(d, op->local_port);
         return -EINVAL;
     }
-    port_bind(d, (unsigned)port,
-              (struct port){
-                  .state = EVTCHNSTAT_interdomain, .remote = remote, .number = op->remote_port});
+    ours = port_find(d, op->local_port);
+    ours->remote = remote;
+    ours->number = op->remote_port;
+    ours->reserved = false;
+    __atomic_store_n(&ours->state, EVTCHNSTAT_interdomain, __ATOMIC_RELEASE);
     theirs->remote = d;
-    theirs->number = (uint32_t)port;
+    theirs->number = op->local_port;
     __atomic_store_n(&theirs->state, EVTCHNSTAT_interdomain, __ATOMIC_RELEASE);
-    op->local_port = (evtchn_port_t)port;
     /* What the peer sent before we were bound was dropped: look once, to be sure. */
-    port_set_pending(d, (unsigned)port, port_find(d, (unsigned)port), true);
+    port_set_pending(d, op->local_port, ours, true);
     return 0;
 }
 

@@ -54,10 +54,11 @@ static int grow(struct evtchn_domain *ed)
     return 0;
 }
 
+/* The lowest free port, which may be one of a new bucket, or -errno. */
 static int find_free(struct domain *d)
 {
     struct evtchn_domain *ed = d->evtchn;
-    unsigned end = MIN(ed->nr_ports, limit_now(ed));
+    unsigned end = MIN(ed->nr_ports, limit_now(ed)), next = ed->nr_ports;
     bool lowest = true;
 
     for (unsigned i = ed->first_free; i < end; i++) {
@@ -73,51 +74,27 @@ static int find_free(struct domain *d)
     }
     if (lowest)
         ed->first_free = end;
-    return -ENOSPC;
+    if (next >= limit_now(ed))
+        return -ENOSPC;
+    return grow(ed) ? -ENOMEM : (int)next;
 }
 
-int port_alloc(struct domain *d)
+long port_make(struct domain *d, struct port as, evtchn_port_t *out)
 {
-    struct evtchn_domain *ed = d->evtchn;
-    int port;
+    int port = d->dying ? -EINVAL : find_free(d);
+    struct port *p;
 
-    if (d->dying)
-        return -EINVAL;
-    port = find_free(d);
-    if (port < 0) {
-        unsigned next = ed->nr_ports;
-
-        if (next >= limit_now(ed))
-            return -ENOSPC;
-        if (grow(ed))
-            return -ENOMEM;
-        port = (int)next;
-    }
-    port_find(d, (unsigned)port)->reserved = true;
-    ed->nr_active++;
-    return port;
-}
-
-void port_bind(struct domain *d, unsigned port, struct port as)
-{
-    struct port *p = port_find(d, port);
-
+    if (port < 0)
+        return port;
+    p = port_find(d, (unsigned)port);
     WRITE_ONCE(p->vcpu, as.vcpu); /* a list of fifo.c may still have the port */
     p->remote_domid = as.remote_domid;
     p->number = as.number;
     p->remote = as.remote;
     p->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
     p->reserved = as.reserved;
+    d->evtchn->nr_active++;
     __atomic_store_n(&p->state, as.state, __ATOMIC_RELEASE);
-}
-
-long port_make(struct domain *d, struct port as, evtchn_port_t *out)
-{
-    int port = port_alloc(d);
-
-    if (port < 0)
-        return port;
-    port_bind(d, (unsigned)port, as);
     *out = (evtchn_port_t)port;
     return 0;
 }

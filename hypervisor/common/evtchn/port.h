@@ -107,12 +107,8 @@ static inline struct port *port_find(struct domain *d, unsigned port)
         return NULL;
     return &READ_ONCE(ed->buckets)[port / PORTS_PER_BUCKET][port % PORTS_PER_BUCKET];
 }
-/* With d's lock. The lowest free port, reserved for the caller; -EINVAL (dying), -ENOSPC, -ENOMEM.
- */
-int port_alloc(struct domain *d);
-/* With d's lock: a reserved port becomes what `as` says (state, vcpu, remote …). */
-void port_bind(struct domain *d, unsigned port, struct port as);
-/* Both at once: 0, or -errno. */
+/* With d's lock. The lowest free port becomes what `as` says (state, vcpu, remote …), or is only
+ * reserved: 0, -EINVAL (dying), -ENOSPC, -ENOMEM. */
 long port_make(struct domain *d, struct port as, evtchn_port_t *out);
 /* With d's lock: what senders no longer find is free again. Quiesces. */
 void port_free(struct domain *d, unsigned port);
