@@ -240,6 +240,10 @@ void domains_init(void)
     idle_domain->vcpu = hv_alloc(MAX_CPUS * sizeof(*idle_domain->vcpu));
     if (!idle_domain->vcpu)
         panic("no memory for the idle domain\n");
-    for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
-        idle_vcpu_create(cpu);
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+        idle_domain->vcpu[cpu] = vcpu_create(idle_domain, cpu);
+        /* At boot: a CPU without something to run when there is nothing to run cannot be used. */
+        if (!idle_domain->vcpu[cpu])
+            panic("no memory for the idle vCPU of CPU %u\n", cpu);
+    }
 }

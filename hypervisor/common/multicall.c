@@ -11,13 +11,6 @@
 #include <hv/string.h>
 #include <asm/uaccess.h>
 
-/* Of the list only where it begins is looked at: from there up no entry can be in the hypervisor's slots,
- * because the addresses below those are not canonical. */
-static bool list_ok(const struct hypercall *hc)
-{
-    return guest_range_ok(hc->arg[0], 1) && hc->arg[1] < ~0UL / sizeof(struct multicall_entry);
-}
-
 static inline bool fetch(struct hypercall *hc, uint64_t at)
 {
     guest_open();
@@ -67,7 +60,9 @@ long do_multicall(struct hypercall *hc)
 {
     if (hc->multi_active)
         return -EINVAL; /* its entry fails, the outer list goes on */
-    if (!list_ok(hc))
+    /* Only where the list begins is looked at: from there up no entry can be in the hypervisor's slots,
+     * because the addresses below those are not canonical. */
+    if (!guest_range_ok(hc->arg[0], 1) || hc->arg[1] >= ~0UL / sizeof(struct multicall_entry))
         return -EFAULT;
     hc->multi_next = hc->arg[0];
     hc->multi_left = hc->arg[1];

@@ -7,7 +7,6 @@
  * in event_selectors (evtchn/two_level.c).
  */
 #include <hv/frame.h>
-#include <hv/printk.h>
 #include <hv/sched.h>
 #include <hv/string.h>
 #include <hv/vcpu.h>
@@ -130,19 +129,4 @@ void vcpu_destroy(struct vcpu *v)
     arch_vcpu_destroy(v);
     sched_vcpu_destroy(v);
     hv_free(v);
-}
-
-struct vcpu *idle_vcpu_create(unsigned cpu)
-{
-    struct vcpu *v;
-
-    if (idle_domain->vcpu[cpu])
-        return idle_domain->vcpu[cpu];
-    v = vcpu_create(idle_domain, cpu);
-    /* At boot or CPU bring-up: a CPU without something to run when there is nothing to run cannot
-     * be used. */
-    if (!v)
-        panic("no memory for the idle vCPU of CPU %u\n", cpu);
-    idle_domain->vcpu[cpu] = v;
-    return v;
 }

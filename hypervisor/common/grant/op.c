@@ -9,16 +9,18 @@
 #include <asm/uaccess.h>
 #include "gt.h"
 
-static int swap(grant_ref_t a, grant_ref_t b)
+static long swap_refs(void *arg, unsigned n)
 {
+    struct gnttab_swap_grant_ref *op = arg;
     struct grant_table *gt = current->domain->grant;
-    int rc = GNTST_okay;
+    grant_ref_t a = op->ref_a, b = op->ref_b;
 
+    op->status = GNTST_okay;
     spin_lock(&gt->lock);
     if (a >= gt->nr_frames * ENTRIES_PER_FRAME || b >= gt->nr_frames * ENTRIES_PER_FRAME) {
-        rc = GNTST_bad_gntref;
+        op->status = GNTST_bad_gntref;
     } else if (a != b && (grant_is_pinned(gt, a) || grant_is_pinned(gt, b))) {
-        rc = GNTST_eagain;
+        op->status = GNTST_eagain;
     } else if (a != b) {
         struct grant_entry_v1 *pa = &gt->shared[a / ENTRIES_PER_FRAME][a % ENTRIES_PER_FRAME];
         struct grant_entry_v1 *pb = &gt->shared[b / ENTRIES_PER_FRAME][b % ENTRIES_PER_FRAME];
@@ -28,14 +30,6 @@ static int swap(grant_ref_t a, grant_ref_t b)
         *pb = t;
     }
     spin_unlock(&gt->lock);
-    return rc;
-}
-
-static long swap_refs(void *arg, unsigned n)
-{
-    struct gnttab_swap_grant_ref *op = arg;
-
-    op->status = (int16_t)swap(op->ref_a, op->ref_b);
     return 0;
 }
 

@@ -30,13 +30,6 @@ static inline void a_cpumask_clear(cpumask_t *m, unsigned c)
 {
     __atomic_fetch_and(&m->w[c / 64], ~(1UL << (c % 64)), __ATOMIC_SEQ_CST);
 }
-static inline bool cpumask_empty(const cpumask_t *m)
-{
-    for (unsigned i = 0; i < ARRAY_SIZE(m->w); i++)
-        if (READ_ONCE(m->w[i]))
-            return false;
-    return true;
-}
 /* First member ≥ from, or MAX_CPUS. */
 static inline unsigned cpumask_next(const cpumask_t *m, unsigned from)
 {
@@ -47,6 +40,10 @@ static inline unsigned cpumask_next(const cpumask_t *m, unsigned from)
             return i * 64 + (unsigned)__builtin_ctzl(w);
     }
     return MAX_CPUS;
+}
+static inline bool cpumask_empty(const cpumask_t *m)
+{
+    return cpumask_next(m, 0) == MAX_CPUS;
 }
 #define for_each_cpu_in(c, mask) \
     for ((c) = cpumask_next(mask, 0); (c) < MAX_CPUS; (c) = cpumask_next(mask, (c) + 1))

@@ -114,12 +114,10 @@ void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 void watchdogs_init(struct domain *d);       /* common/sched/watchdog.c */
 void watchdogs_kill(struct domain *d);
 
-/* The idle vCPU of one CPU: after sched_cpu_init(cpu); made once. */
-struct vcpu *idle_vcpu_create(unsigned cpu);
 /* Let go of dead domains whose last frame went, under whatever lock that was: with no lock held. */
 void frames_reap(void);
 extern unsigned long frames_to_reap; /* not 0: there may be work for it */
 bool vm_assist_valid(unsigned long bits);
-void domains_init(void);                      /* dom_xen, dom_io, idle domain with a vCPU for each CPU */
+void domains_init(void);                      /* dom_xen, dom_io, idle domain with a vCPU for each CPU; after sched_cpu_init() */
 
 #endif
