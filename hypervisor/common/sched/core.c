@@ -206,18 +206,6 @@ void vcpu_kick(struct vcpu *v)
         smp_send_event_check(v->cpu);
 }
 
-void vcpu_block(void)
-{
-    struct vcpu *v = current;
-
-    v->blocked = true;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (vcpu_event_pending(v) || v->nmi_pending)
-        v->blocked = false;
-    else
-        softirq_raise(SOFTIRQ_SCHEDULE);
-}
-
 /* --- the switch ------------------------------------------------------------------------------ */
 
 /* May rq have u, which waits elsewhere? To balance, only what prefers to run here, and does not

@@ -12,61 +12,58 @@
 
 #define POLL_PORTS_MAX 128
 
-static long op_yield(uint64_t arg)
+static long op_yield(void *arg)
 {
     current->sched->yielding = true;
     softirq_raise(SOFTIRQ_SCHEDULE);
     return 0;
 }
 
-static long op_block(uint64_t arg)
+static long op_block(void *arg)
 {
     struct vcpu *v = current;
     struct vcpu_info *info = vcpu_info_map(v);
 
     info->evtchn_upcall_mask = 0;
     vcpu_info_unmap(v, info);
-    vcpu_block();
+    v->blocked = true;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (vcpu_event_pending(v) || v->nmi_pending)
+        v->blocked = false;
+    else
+        softirq_raise(SOFTIRQ_SCHEDULE);
     return 0;
 }
 
-static long op_shutdown(uint64_t arg)
+static long op_shutdown(void *arg)
 {
-    struct sched_shutdown s;
+    const struct sched_shutdown *s = arg;
 
-    if (copy_in(&s, arg))
-        return -EFAULT;
-    domain_shutdown(current->domain, (uint8_t)s.reason);
+    domain_shutdown(current->domain, (uint8_t)s->reason);
     return 0;
 }
 
-static long op_shutdown_code(uint64_t arg)
+static long op_shutdown_code(void *arg)
 {
-    struct domain *d = current->domain;
-    struct sched_shutdown s;
+    const struct sched_shutdown *s = arg;
     int none = SHUTDOWN_CODE_NONE;
 
-    if (copy_in(&s, arg))
-        return -EFAULT;
-    __atomic_compare_exchange_n(&d->shutdown_code, &none, (uint8_t)s.reason, false,
+    __atomic_compare_exchange_n(&current->domain->shutdown_code, &none, (uint8_t)s->reason, false,
                                 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return 0;
 }
 
-static long op_remote_shutdown(uint64_t arg)
+static long op_remote_shutdown(void *arg)
 {
-    struct sched_remote_shutdown s;
-    struct domain *d;
+    const struct sched_remote_shutdown *s = arg;
+    struct domain *d = domain_get(s->domain_id);
     long rc;
 
-    if (copy_in(&s, arg))
-        return -EFAULT;
-    d = domain_get(s.domain_id);
     if (!d)
         return -ESRCH;
     rc = current->domain->is_dom0 ? 0 : -EPERM;
     if (!rc)
-        domain_shutdown(d, (uint8_t)s.reason);
+        domain_shutdown(d, (uint8_t)s->reason);
     domain_put(d);
     return rc;
 }
@@ -83,62 +80,56 @@ static int look_at_ports(struct domain *d, const evtchn_port_t *ports, unsigned 
     return 0;
 }
 
-static long op_poll(uint64_t arg)
+static long op_poll(void *arg)
 {
+    const struct sched_poll *poll = arg;
     struct vcpu *v = current;
     evtchn_port_t ports[POLL_PORTS_MAX];
-    struct sched_poll poll;
     int found;
 
-    if (copy_in(&poll, arg))
-        return -EFAULT;
-    if (poll.nr_ports > POLL_PORTS_MAX)
+    if (poll->nr_ports > POLL_PORTS_MAX)
         return -EINVAL;
-    if (copy_from_guest(ports, (uint64_t)poll.ports.p, poll.nr_ports * sizeof(ports[0])))
+    if (copy_from_guest(ports, (uint64_t)poll->ports.p, poll->nr_ports * sizeof(ports[0])))
         return -EFAULT;
 
-    v->poll_port = poll.nr_ports == 1 ? ports[0] : 0;
+    v->poll_port = poll->nr_ports == 1 ? ports[0] : 0;
     v->blocked = true; /* first: whoever clears polling after this clears blocked, and wakes it */
     evtchn_polling(v, true);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    found = vcpu_event_pending(v) ? 1 : look_at_ports(v->domain, ports, poll.nr_ports);
+    found = vcpu_event_pending(v) ? 1 : look_at_ports(v->domain, ports, poll->nr_ports);
     if (found) {
         evtchn_polling(v, false);
         v->blocked = false;
         return found < 0 ? found : 0;
     }
-    if (poll.timeout)
-        timer_set_here(&v->poll_timer, poll.timeout);
+    if (poll->timeout)
+        timer_set_here(&v->poll_timer, poll->timeout);
     else
         timer_stop(&v->poll_timer); /* an earlier poll's */
     softirq_raise(SOFTIRQ_SCHEDULE);
     return 0;
 }
 
-static long op_watchdog(uint64_t arg)
+static long op_watchdog(void *arg)
 {
-    struct sched_watchdog w;
+    const struct sched_watchdog *w = arg;
 
-    if (copy_in(&w, arg))
-        return -EFAULT;
-    return domain_watchdog(current->domain, w.id, w.timeout);
+    return domain_watchdog(current->domain, w->id, w->timeout);
 }
 
 /* For a driver of dom0 that must run on one CPU (firmware calls): until it says -1. */
-static long op_pin_override(uint64_t arg)
+static long op_pin_override(void *arg)
 {
+    const struct sched_pin_override *pin = arg;
     struct sched_unit *u = current->sched;
-    struct sched_pin_override pin;
     cpumask_t one = {{0}};
     long rc;
 
     if (!current->domain->is_dom0)
         return -EPERM;
-    if (copy_in(&pin, arg))
-        return -EFAULT;
-    if (pin.pcpu >= (int)nr_cpus)
+    if (pin->pcpu >= (int)nr_cpus)
         return -EINVAL;
-    if (pin.pcpu < 0) {
+    if (pin->pcpu < 0) {
         if (!u->overridden)
             return -EINVAL;
         u->overridden = false;
@@ -147,42 +138,43 @@ static long op_pin_override(uint64_t arg)
     if (u->overridden)
         return -EBUSY;
     sched_get_affinity(current, &u->before_override, NULL);
-    cpumask_set(&one, (unsigned)pin.pcpu);
+    cpumask_set(&one, (unsigned)pin->pcpu);
     rc = sched_set_affinity(current, &one);
     u->overridden = rc == 0;
     return rc;
 }
 
-typedef long sched_op_fn(uint64_t arg);
-static sched_op_fn *const ops[] = {
-    [SCHEDOP_yield] = op_yield,
-    [SCHEDOP_block] = op_block,
-    [SCHEDOP_shutdown] = op_shutdown,
-    [SCHEDOP_poll] = op_poll,
-    [SCHEDOP_remote_shutdown] = op_remote_shutdown,
-    [SCHEDOP_shutdown_code] = op_shutdown_code,
-    [SCHEDOP_watchdog] = op_watchdog,
-    [SCHEDOP_pin_override] = op_pin_override,
+static const struct {
+    long (*fn)(void *op); /* the public structure of that name, copied in */
+    uint8_t size;
+} ops[] = {
+    [SCHEDOP_yield] = {op_yield},
+    [SCHEDOP_block] = {op_block},
+    [SCHEDOP_shutdown] = {op_shutdown, sizeof(struct sched_shutdown)},
+    [SCHEDOP_poll] = {op_poll, sizeof(struct sched_poll)},
+    [SCHEDOP_remote_shutdown] = {op_remote_shutdown, sizeof(struct sched_remote_shutdown)},
+    [SCHEDOP_shutdown_code] = {op_shutdown_code, sizeof(struct sched_shutdown)},
+    [SCHEDOP_watchdog] = {op_watchdog, sizeof(struct sched_watchdog)},
+    [SCHEDOP_pin_override] = {op_pin_override, sizeof(struct sched_pin_override)},
 };
 
 long do_sched_op(struct hypercall *hc)
 {
     unsigned op = (unsigned)hc->arg[0];
+    struct sched_poll largest;
 
-    if (op >= ARRAY_SIZE(ops) || !ops[op])
+    if (op >= ARRAY_SIZE(ops) || !ops[op].fn)
         return -ENOSYS;
-    return ops[op](hc->arg[1]);
+    if (ops[op].size && copy_from_guest(&largest, hc->arg[1], ops[op].size))
+        return -EFAULT;
+    return ops[op].fn(&largest);
 }
 
 /* The first form of the call: the reason of a shutdown is the argument itself. */
 long do_sched_op_compat(struct hypercall *hc)
 {
+    struct sched_shutdown s = {(unsigned)hc->arg[1]};
     unsigned op = (unsigned)hc->arg[0];
 
-    if (op > SCHEDOP_shutdown)
-        return -ENOSYS;
-    if (op < SCHEDOP_shutdown)
-        return ops[op](0); /* yield, block */
-    domain_shutdown(current->domain, (uint8_t)hc->arg[1]);
-    return 0;
+    return op > SCHEDOP_shutdown ? -ENOSYS : ops[op].fn(&s);
 }

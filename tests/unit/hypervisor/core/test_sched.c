@@ -204,7 +204,7 @@ static void storm_of_wakes(void)
     while (fake_now < begun + 5 * S) {
         fake_advance(fake_now + 70000);
         if (current == storm->vcpu[0]) {
-            vcpu_block();
+            call(do_sched_op, SCHEDOP_block, 0, 0);
             fake_softirqs();
             fake_advance(fake_now + 10000);
             vcpu_unblock(storm->vcpu[0]);
@@ -378,7 +378,7 @@ static void wake_latency(void)
             fake_advance(fake_now + 50000);
         fake_advance(fake_now + 100000); /* 0.1 ms of work, then it blocks */
         if (current == v)
-            vcpu_block();
+            call(do_sched_op, SCHEDOP_block, 0, 0);
         fake_advance(fake_now + 10 * MS);
         woken = fake_now;
         vcpu_unblock(v);
@@ -432,7 +432,7 @@ static void wake_in_the_gap(void)
     d = fake_domain(1, 1, true);
     v = d->vcpu[0];
     fake_advance(fake_now + MS);
-    vcpu_block();
+    call(do_sched_op, SCHEDOP_block, 0, 0);
     fake_softirqs();
     CU_ASSERT_FALSE(v->is_running);
     v->is_running = true; /* as if its CPU were still in context_switch */
