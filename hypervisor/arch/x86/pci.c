@@ -13,49 +13,31 @@
 
 #define PCI_STATUS    0x06
 #define PCI_CAP_FIRST 0x34
-#define CF8_ENABLE    0x80000000u
 
 static spinlock_t pci_lock = SPINLOCK_INIT;
 
-uint32_t pci_cf8_read(uint32_t cf8, unsigned byte_offset, unsigned bytes)
+/* Under pci_lock: point the data port at a register. Which of its four ports the bytes are behind. */
+static uint16_t select(uint32_t bdf, unsigned offset)
 {
-    unsigned long flags;
-    uint32_t v;
+    port_write(PCI_ADDRESS_PORT, 4, PCI_ADDRESS_ENABLE | bdf << 8 | (offset & 0xfc));
+    return PCI_DATA_PORT + (offset & 3);
+}
 
-    if (!(cf8 & CF8_ENABLE))
-        return ~0u;
-    flags = spin_lock_irqsave(&pci_lock);
-    port_write(PCI_ADDRESS_PORT, 4, cf8);
-    v = port_read(PCI_DATA_PORT + byte_offset, bytes);
+uint32_t pci_read(uint32_t bdf, unsigned offset, unsigned bytes)
+{
+    unsigned long flags = spin_lock_irqsave(&pci_lock);
+    uint32_t v = port_read(select(bdf, offset), bytes);
+
     spin_unlock_irqrestore(&pci_lock, flags);
     return v;
 }
 
-void pci_cf8_write(uint32_t cf8, unsigned byte_offset, unsigned bytes, uint32_t value)
+void pci_write(uint32_t bdf, unsigned offset, unsigned bytes, uint32_t value)
 {
-    unsigned long flags;
+    unsigned long flags = spin_lock_irqsave(&pci_lock);
 
-    if (!(cf8 & CF8_ENABLE))
-        return;
-    flags = spin_lock_irqsave(&pci_lock);
-    port_write(PCI_ADDRESS_PORT, 4, cf8);
-    port_write(PCI_DATA_PORT + byte_offset, bytes, value);
+    port_write(select(bdf, offset), bytes, value);
     spin_unlock_irqrestore(&pci_lock, flags);
-}
-
-static uint32_t cf8(uint16_t bdf, unsigned offset)
-{
-    return CF8_ENABLE | (uint32_t)bdf << 8 | (offset & 0xfc);
-}
-
-uint32_t pci_read(uint16_t bdf, unsigned offset, unsigned bytes)
-{
-    return pci_cf8_read(cf8(bdf, offset), offset & 3, bytes);
-}
-
-void pci_write(uint16_t bdf, unsigned offset, unsigned bytes, uint32_t value)
-{
-    pci_cf8_write(cf8(bdf, offset), offset & 3, bytes, value);
 }
 
 bool pci_present(uint16_t bdf)

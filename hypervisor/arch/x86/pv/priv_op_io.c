@@ -55,17 +55,19 @@ static bool guest_may(struct vcpu *v, uint16_t port, unsigned bytes)
     return !(((map[0] | map[1] << 8) >> (port & 7)) & ((1u << bytes) - 1));
 }
 
-static bool is_pci_data(uint16_t port, unsigned bytes)
+/* dom0's access to the register that it selected; with none selected it is one to nothing. */
+static bool is_pci_data(const struct domain *d, uint16_t port, unsigned bytes)
 {
-    return port >= PCI_DATA_PORT && port + bytes <= PCI_DATA_PORT + 4;
+    return d->is_dom0 && (dom0_cf8 & PCI_ADDRESS_ENABLE) && port >= PCI_DATA_PORT &&
+           port + bytes <= PCI_DATA_PORT + 4;
 }
 
 static uint32_t port_in(struct domain *d, uint16_t port, unsigned bytes)
 {
     if (d->is_dom0 && port == PCI_ADDRESS_PORT && bytes == 4)
         return dom0_cf8;
-    if (d->is_dom0 && is_pci_data(port, bytes))
-        return pci_cf8_read(dom0_cf8, port & 3, bytes);
+    if (is_pci_data(d, port, bytes))
+        return pci_read(dom0_cf8 >> 8, (dom0_cf8 & 0xfc) | (port & 3), bytes);
     return dom0_io_permitted(d, port, bytes) ? port_read(port, bytes) : ~0u;
 }
 
@@ -73,8 +75,8 @@ static void port_out(struct domain *d, uint16_t port, unsigned bytes, uint32_t v
 {
     if (d->is_dom0 && port == PCI_ADDRESS_PORT && bytes == 4)
         dom0_cf8 = value;
-    else if (d->is_dom0 && is_pci_data(port, bytes))
-        pci_cf8_write(dom0_cf8, port & 3, bytes, value);
+    else if (is_pci_data(d, port, bytes))
+        pci_write(dom0_cf8 >> 8, (dom0_cf8 & 0xfc) | (port & 3), bytes, value);
     else if (dom0_io_permitted(d, port, bytes))
         port_write(port, bytes, value);
 }

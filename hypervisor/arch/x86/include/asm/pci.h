@@ -5,16 +5,14 @@
 
 #include <hv/types.h>
 
-#define PCI_ADDRESS_PORT 0xcf8
-#define PCI_DATA_PORT    0xcfc
+#define PCI_ADDRESS_PORT   0xcf8
+#define PCI_ADDRESS_ENABLE 0x80000000u
+#define PCI_DATA_PORT      0xcfc
 
-uint32_t pci_read(uint16_t bdf, unsigned offset, unsigned bytes);
-void pci_write(uint16_t bdf, unsigned offset, unsigned bytes, uint32_t value);
+/* Bits of bdf above 15 go to the address port as they are: dom0's, which may know what they mean on this machine. */
+uint32_t pci_read(uint32_t bdf, unsigned offset, unsigned bytes);
+void pci_write(uint32_t bdf, unsigned offset, unsigned bytes, uint32_t value);
 unsigned pci_find_cap(uint16_t bdf, uint8_t id); /* offset of a capability, 0: none */
 bool pci_present(uint16_t bdf);
-
-/* dom0's port accesses. cf8: the address as dom0 wrote it; byte_offset 0…3 into the data port. Disabled address: ones, ignored. */
-uint32_t pci_cf8_read(uint32_t cf8, unsigned byte_offset, unsigned bytes);
-void pci_cf8_write(uint32_t cf8, unsigned byte_offset, unsigned bytes, uint32_t value);
 
 #endif
