@@ -37,8 +37,6 @@ vector = vector + 1
         .balign 16
 
 trap_common:
-        cld
-        ASM_CLAC
         SAVE_REGS
         testb   $3, UREGS_cs(%rsp)
         jz      1f
@@ -50,8 +48,6 @@ return_to_hypervisor:
         iretq
 
 interrupt_common:
-        cld
-        ASM_CLAC
         SAVE_REGS
         call    handle_interrupt
         testb   $3, UREGS_cs(%rsp)
@@ -74,8 +70,6 @@ ist_common:
         pushq   \at(%rax)
         .endr
         mov     (%rax), %rax
-        cld
-        ASM_CLAC
         SAVE_REGS
         call    handle_trap
         jmp     return_to_guest
@@ -109,7 +103,6 @@ ist_common:
 /* SYSENTER loads our stack but says nothing of where it came from: the guest's handler knows (Xen's ABI: rip and rsp 0). */
         .global entry_sysenter
 entry_sysenter:
-        ASM_CLAC
         pushq   $GUEST_SS
         pushq   $0
         pushfq

@@ -16,7 +16,7 @@
 
 static spinlock_t pci_lock = SPINLOCK_INIT;
 
-/* Under pci_lock: point the data port at a register. Which of its four ports the bytes are behind. */
+/* Under pci_lock: point the data port at a register. Which of its four ports has the bytes. */
 static uint16_t select(uint32_t bdf, unsigned offset)
 {
     port_write(PCI_ADDRESS_PORT, 4, PCI_ADDRESS_ENABLE | bdf << 8 | (offset & 0xfc));

@@ -20,7 +20,10 @@
         .endr
         .endm
 
+        /* From here on C may run: DF and AC are clear, the only register that is the guest's is in the frame. */
         .macro SAVE_REGS
+        cld
+        ASM_CLAC
         PUSH_ALL rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
         CLEAR_REGS
         .endm
