@@ -11,7 +11,6 @@
 #include <hv/string.h>
 #include <asm/acpi.h>
 #include <asm/hv_paging.h>
-#include "boot/boot.h"
 
 struct acpi_info acpi;
 

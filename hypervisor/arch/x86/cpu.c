@@ -13,7 +13,6 @@
 #include <asm/cpufeature.h>
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
-#include <asm/page.h>
 #include <xen/sysctl.h>
 
 /* Memory types by PAT index, the same as Xen's: PV guests read the register and live with it. WB WT

@@ -3,10 +3,6 @@
  * What the assembly of this folder knows of C: each line becomes an absolute symbol of an object that is
  * not linked; meson.build makes <entry_offsets.h> of those.
  */
-#include <hv/domain.h>
-#include <hv/hypercall.h>
-#include <hv/vcpu.h>
-#include <asm/cpu.h>
 #include <asm/hv_paging.h>
 #include <asm/traps.h>
 #include <asm/uaccess.h>

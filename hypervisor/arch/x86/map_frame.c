@@ -10,7 +10,6 @@
 #include <hv/printk.h>
 #include <asm/map_slots.h>
 #include <asm/msr.h>
-#include <asm/page.h>
 
 int map_slots_init(struct cpu *c)
 {

@@ -11,23 +11,15 @@
 #include <hv/boot_info.h>
 #include <hv/cmdline.h>
 #include <hv/control.h>
-#include <hv/cpumask.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
-#include <hv/lock.h>
 #include <hv/printk.h>
 #include <hv/string.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <asm/acpi.h>
 #include <asm/apic.h>
-#include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
 #include <asm/smp.h>
-#include <asm/pv.h>
-#include <asm/traps.h>
 #include "boot/boot.h"
 
 struct cpu boot_cpu;

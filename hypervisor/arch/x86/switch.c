@@ -8,12 +8,7 @@
  * another's. The idle vCPU runs on the hypervisor's own tables with no guest descriptor visible.
  * All with interrupts off; no lock.
  */
-#include <hv/domain.h>
-#include <hv/frame.h>
-#include <hv/string.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
-#include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include <asm/pv.h>

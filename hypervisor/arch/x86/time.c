@@ -10,7 +10,6 @@
  */
 #include <hv/printk.h>
 #include <hv/softirq.h>
-#include <hv/string.h>
 #include <hv/time.h>
 #include <asm/acpi.h>
 #include <asm/apic.h>

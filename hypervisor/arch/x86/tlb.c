@@ -13,9 +13,7 @@
  * note is not later. When the clock runs over it stops at 0
  * (= flush always) until every CPU has flushed once, and starts again at 1.
  */
-#include <hv/cpumask.h>
 #include <asm/apic.h>
-#include <asm/cpu.h>
 #include <asm/msr.h>
 #include <asm/pv.h>
 

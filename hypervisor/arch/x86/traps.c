@@ -7,16 +7,11 @@
  * exception table.
  */
 #include <hv/control.h>
-#include <hv/domain.h>
 #include <hv/printk.h>
 #include <hv/string.h>
-#include <hv/vcpu.h>
-#include <asm/cpu.h>
-#include <asm/cpufeature.h>
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
 #include <asm/smp.h>
-#include <asm/traps.h>
 
 static const char *const trap_name[] = {"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD",
                                         "#NM", "#DF", "?",   "#TS", "#NP", "#SS", "#GP",

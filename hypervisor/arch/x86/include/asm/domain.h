@@ -3,7 +3,6 @@
 #ifndef ASM_DOMAIN_H
 #define ASM_DOMAIN_H
 
-#include <hv/types.h>
 #include <hv/lock.h>
 #include <hv/cpumask.h>
 #include <xen/callback.h>

@@ -3,7 +3,6 @@
 #ifndef ASM_MSR_H
 #define ASM_MSR_H
 
-#include <hv/types.h>
 #include <hv/errno.h>
 #include <asm/traps.h>
 

@@ -9,7 +9,6 @@
 #ifndef ASM_PV_H
 #define ASM_PV_H
 
-#include <hv/types.h>
 #include <hv/vcpu.h>
 #include <hv/cpumask.h>
 #include <hv/frame.h>

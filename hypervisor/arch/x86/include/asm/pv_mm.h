@@ -8,9 +8,6 @@
 #ifndef ASM_PV_MM_H
 #define ASM_PV_MM_H
 
-#include <hv/frame_priv.h>
-#include <hv/hypercall.h>
-#include <hv/vcpu.h>
 #include <asm/l1_entry.h>
 #include <asm/pv.h>
 #include <asm/uaccess.h>
