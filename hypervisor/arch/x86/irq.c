@@ -158,27 +158,20 @@ void handle_interrupt(struct cpu_user_regs *regs)
 
 /* --- PIRQs: binding to event channels (hv/irq.h) --- */
 
-/* dom0's interrupt of this number, with irq_lock taken; NULL, without it: there is none. */
-static struct irq_desc *lock_pirq(const struct domain *dom, unsigned pirq, unsigned long *flags)
+/* Under irq_lock: dom0's interrupt of this number; NULL: there is none. */
+static struct irq_desc *find_pirq(const struct domain *dom, unsigned pirq)
 {
-    if (!dom->is_dom0 || pirq >= nr_pirqs())
-        return NULL;
-    *flags = spin_lock_irqsave(&irq_lock);
-    if (descs[pirq].kind != IRQ_UNUSED && !descs[pirq].own)
-        return &descs[pirq];
-    spin_unlock_irqrestore(&irq_lock, *flags);
-    return NULL;
+    bool there = dom->is_dom0 && pirq < nr_pirqs() && descs[pirq].kind != IRQ_UNUSED;
+
+    return there && !descs[pirq].own ? &descs[pirq] : NULL;
 }
 
 int pirq_bind(struct vcpu *v, unsigned pirq, bool will_share)
 {
-    unsigned long flags;
-    struct irq_desc *d = lock_pirq(v->domain, pirq, &flags);
-    int rc;
+    unsigned long flags = spin_lock_irqsave(&irq_lock);
+    struct irq_desc *d = find_pirq(v->domain, pirq);
+    int rc = !d ? -EINVAL : d->bound ? -EBUSY : assign_vector(d);
 
-    if (!d)
-        return -EINVAL;
-    rc = d->bound ? -EBUSY : assign_vector(d);
     if (!rc) {
         d->bound = true;
         d->awaits_eoi = false;
@@ -191,31 +184,26 @@ int pirq_bind(struct vcpu *v, unsigned pirq, bool will_share)
 
 static void unbind(struct irq_desc *d)
 {
-    if (!d->bound)
-        return;
-    d->bound = false;
-    program(d);
+    if (d && d->bound) {
+        d->bound = false;
+        program(d);
+    }
 }
 
 void pirq_unbind(struct domain *dom, unsigned pirq)
 {
-    unsigned long flags;
-    struct irq_desc *d = lock_pirq(dom, pirq, &flags);
+    unsigned long flags = spin_lock_irqsave(&irq_lock);
 
-    if (!d)
-        return;
-    unbind(d);
+    unbind(find_pirq(dom, pirq));
     spin_unlock_irqrestore(&irq_lock, flags);
 }
 
 void pirq_eoi(struct domain *dom, unsigned pirq)
 {
-    unsigned long flags;
-    struct irq_desc *d = lock_pirq(dom, pirq, &flags);
+    unsigned long flags = spin_lock_irqsave(&irq_lock);
+    struct irq_desc *d = find_pirq(dom, pirq);
 
-    if (!d)
-        return;
-    if (d->bound && d->awaits_eoi) {
+    if (d && d->bound && d->awaits_eoi) {
         d->awaits_eoi = false;
         program(d);
     }
@@ -224,14 +212,11 @@ void pirq_eoi(struct domain *dom, unsigned pirq)
 
 void pirq_set_affinity(struct domain *dom, unsigned pirq, unsigned cpu)
 {
-    unsigned long flags;
-    struct irq_desc *d = lock_pirq(dom, pirq, &flags);
+    unsigned long flags = spin_lock_irqsave(&irq_lock);
+    struct irq_desc *d = find_pirq(dom, pirq);
 
-    if (!d)
-        return;
-    cpu = reachable(cpu);
-    if (d->cpu != cpu) {
-        d->cpu = cpu;
+    if (d && d->cpu != reachable(cpu)) {
+        d->cpu = reachable(cpu);
         if (d->vector)
             program(d);
     }
@@ -277,19 +262,18 @@ int pirq_map_msi(const struct msi_source *msi, int *pirq)
 
 int pirq_unmap(unsigned pirq)
 {
-    unsigned long flags;
-    struct irq_desc *d = lock_pirq(dom0, pirq, &flags);
+    unsigned long flags = spin_lock_irqsave(&irq_lock);
+    struct irq_desc *d = find_pirq(dom0, pirq);
 
-    if (!d)
-        return -EINVAL;
     unbind(d);
-    if (d->vector)
-        vector_irq[d->vector] = NULL;
-    d->vector = 0;
-    if (d->kind == IRQ_MSI)
-        *d = (struct irq_desc){.kind = IRQ_UNUSED};
+    if (d) {
+        vector_irq[d->vector] = NULL; /* [0] is nobody's anyway */
+        d->vector = 0;
+        if (d->kind == IRQ_MSI)
+            *d = (struct irq_desc){.kind = IRQ_UNUSED};
+    }
     spin_unlock_irqrestore(&irq_lock, flags);
-    return 0;
+    return d ? 0 : -EINVAL;
 }
 
 /* The first word on a line's wiring counts: changing it under a running device would lose
