@@ -5,7 +5,6 @@
  */
 #include <hv/domain.h>
 #include <hv/printk.h>
-#include <hv/string.h>
 #include <hv/time.h>
 #include <asm/io.h>
 
@@ -19,24 +18,6 @@ static uint8_t cmos(uint8_t reg)
     return inb(0x71);
 }
 
-enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, FIELDS };
-struct date {
-    uint8_t f[FIELDS];
-};
-
-static struct date read_date(void)
-{
-    static const uint8_t reg[FIELDS] = {0, 2, 4, 7, 8, 9};
-    struct date d;
-
-    /* Not while it counts (bit 7 of A); bounded, for machines without one. */
-    for (unsigned i = 0; i < 100000 && (cmos(0x0a) & 0x80); i++)
-        ;
-    for (unsigned i = 0; i < FIELDS; i++)
-        d.f[i] = cmos(reg[i]);
-    return d;
-}
-
 /* Days from 1970-01-01 to a date of the Gregorian calendar, the year beginning in March so that
  * leap days come last. */
 static uint64_t days_from_epoch(unsigned year, unsigned month, unsigned day)
@@ -48,30 +29,35 @@ static uint64_t days_from_epoch(unsigned year, unsigned month, unsigned day)
 
 void wallclock_init(void)
 {
-    struct date d = read_date(), again = read_date();
-    uint8_t mode = cmos(0x0b);
+    enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, FIELDS };
+    static const uint8_t reg[FIELDS] = {0, 2, 4, 7, 8, 9};
+    uint8_t d[FIELDS], mode = cmos(0x0b);
+    unsigned tries = 0;
     bool pm;
 
-    for (unsigned i = 0; i < 4 && memcmp(&d, &again, sizeof(d)); i++) {
-        d = again;
-        again = read_date();
-    }
-    pm = !(mode & 2) && (d.f[HOUR] & 0x80); /* 12-hour clock */
-    if (!(mode & 2))
-        d.f[HOUR] &= 0x7f;
+    /* Not while it counts (bit 7 of A), and again if it did so meanwhile. Bounded, for machines
+     * without one. */
+    do {
+        while ((cmos(0x0a) & 0x80) && ++tries < 100000)
+            ;
+        for (unsigned i = 0; i < FIELDS; i++)
+            d[i] = cmos(reg[i]);
+    } while (cmos(reg[SECOND]) != d[SECOND] && ++tries < 100000);
+    pm = d[HOUR] & 0x80; /* 12-hour clocks only */
+    d[HOUR] &= 0x7f;
     for (unsigned i = 0; i < FIELDS && !(mode & 4); i++)
-        d.f[i] = (d.f[i] & 15) + (d.f[i] >> 4) * 10; /* BCD */
+        d[i] = (d[i] & 15) + (d[i] >> 4) * 10; /* BCD */
     if (!(mode & 2))
-        d.f[HOUR] = d.f[HOUR] % 12 + (pm ? 12 : 0);
-    if (d.f[MONTH] < 1 || d.f[MONTH] > 12 || d.f[DAY] < 1 || d.f[DAY] > 31) {
+        d[HOUR] = d[HOUR] % 12 + (pm ? 12 : 0);
+    if (d[MONTH] < 1 || d[MONTH] > 12 || d[DAY] < 1 || d[DAY] > 31) {
         pr_warn(
             "No valid date in the CMOS clock: the wall clock starts at 1970 until dom0 sets it\n");
         return;
     }
-    wc_sec = days_from_epoch(2000 + d.f[YEAR], d.f[MONTH], d.f[DAY]) * 86400 + d.f[HOUR] * 3600 +
-             d.f[MINUTE] * 60 + d.f[SECOND] - now() / 1000000000;
-    pr_info("Wall clock: 20%02u-%02u-%02u %02u:%02u:%02u UTC\n", d.f[YEAR], d.f[MONTH], d.f[DAY],
-            d.f[HOUR], d.f[MINUTE], d.f[SECOND]);
+    wc_sec = days_from_epoch(2000 + d[YEAR], d[MONTH], d[DAY]) * 86400 + d[HOUR] * 3600 +
+             d[MINUTE] * 60 + d[SECOND] - now() / 1000000000;
+    pr_info("Wall clock: 20%02u-%02u-%02u %02u:%02u:%02u UTC\n", d[YEAR], d[MONTH], d[DAY], d[HOUR],
+            d[MINUTE], d[SECOND]);
 }
 
 void wallclock_write(struct domain *d)
