@@ -18,16 +18,16 @@
  */
 /* The register behind a base of the vCPU that runs: GS itself has that of its mode, SWAPGS would
  * bring the other. */
-static uint32_t base_msr(const struct vcpu *v, enum seg_base which)
+static uint32_t base_msr(enum seg_base which)
 {
     if (which == SEGB_FS)
         return MSR_FS_BASE;
-    return guest_kernel_mode(v) == (which == SEGB_GS_KERNEL) ? MSR_GS_BASE : MSR_KERNEL_GS_BASE;
+    return guest_kernel_mode(current) == (which == SEGB_GS_KERNEL) ? MSR_GS_BASE : MSR_KERNEL_GS_BASE;
 }
 
-static uint64_t base_get(const struct vcpu *v, enum seg_base which)
+uint64_t seg_base_read(enum seg_base which)
 {
-    uint32_t msr = base_msr(v, which);
+    uint32_t msr = base_msr(which);
     uint64_t base;
 
     if (!cpu_has.fsgsbase || msr == MSR_KERNEL_GS_BASE)
@@ -41,9 +41,9 @@ static uint64_t base_get(const struct vcpu *v, enum seg_base which)
 
 /* Callers check that bases are canonical; one that is not would fault, so it becomes 0 here
  * whatever they did. */
-static void base_set(const struct vcpu *v, enum seg_base which, uint64_t base)
+void seg_base_write(enum seg_base which, uint64_t base)
 {
-    uint32_t msr = base_msr(v, which);
+    uint32_t msr = base_msr(which);
 
     if ((int64_t)(base << 16) >> 16 != (int64_t)base)
         base = 0;
@@ -53,16 +53,6 @@ static void base_set(const struct vcpu *v, enum seg_base which, uint64_t base)
         __asm__ volatile("wrfsbase %0" ::"r"(base));
     else
         __asm__ volatile("wrgsbase %0" ::"r"(base));
-}
-
-void seg_base_write(enum seg_base which, uint64_t base)
-{
-    base_set(current, which, base);
-}
-
-uint64_t seg_base_read(enum seg_base which)
-{
-    return base_get(current, which);
 }
 
 /* --- segment selectors
@@ -89,9 +79,9 @@ static void segments_save(struct vcpu *v)
     READ_SEG(es, v->arch.es);
     READ_SEG(fs, v->arch.fs);
     READ_SEG(gs, v->arch.gs);
-    v->arch.fs_base = base_get(v, SEGB_FS);
-    v->arch.gs_base_kernel = base_get(v, SEGB_GS_KERNEL);
-    v->arch.gs_base_user = base_get(v, SEGB_GS_USER);
+    v->arch.fs_base = seg_base_read(SEGB_FS);
+    v->arch.gs_base_kernel = seg_base_read(SEGB_GS_KERNEL);
+    v->arch.gs_base_user = seg_base_read(SEGB_GS_USER);
 }
 
 /* The guest learns of a selector that cannot be loaded through its failsafe callback, as after a
@@ -132,9 +122,9 @@ static void segments_load(struct vcpu *v)
         LOAD_SEG(fs, v->arch.fs, bad);
     if (gs | v->arch.gs)
         LOAD_SEG(gs, v->arch.gs, bad);
-    base_set(v, SEGB_FS, v->arch.fs_base);
-    base_set(v, SEGB_GS_KERNEL, v->arch.gs_base_kernel);
-    base_set(v, SEGB_GS_USER, v->arch.gs_base_user);
+    seg_base_write(SEGB_FS, v->arch.fs_base);
+    seg_base_write(SEGB_GS_KERNEL, v->arch.gs_base_kernel);
+    seg_base_write(SEGB_GS_USER, v->arch.gs_base_user);
     if (unlikely(bad))
         segments_failed(v);
 }
