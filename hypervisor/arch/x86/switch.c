@@ -22,7 +22,8 @@ static uint32_t base_msr(enum seg_base which)
 {
     if (which == SEGB_FS)
         return MSR_FS_BASE;
-    return guest_kernel_mode(current) == (which == SEGB_GS_KERNEL) ? MSR_GS_BASE : MSR_KERNEL_GS_BASE;
+    return guest_kernel_mode(current) == (which == SEGB_GS_KERNEL) ? MSR_GS_BASE
+                                                                   : MSR_KERNEL_GS_BASE;
 }
 
 uint64_t seg_base_read(enum seg_base which)
@@ -150,7 +151,8 @@ static unsigned descriptor_pages(unsigned entries)
     return (entries + 511) / 512;
 }
 
-/* The windows show what prev has: only that and what next has is written. The idle vCPU has none. */
+/* The windows show what prev has: only that and what next has is written. The idle vCPU has none.
+ */
 static void descriptors_load(const struct vcpu *prev, const struct vcpu *next)
 {
     unsigned gdt = descriptor_pages(next->arch.gdt_entries),
