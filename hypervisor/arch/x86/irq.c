@@ -17,7 +17,6 @@
 #include <asm/apic.h>
 #include <asm/io.h>
 #include <asm/irq.h>
-#include <asm/smp.h>
 #include <asm/traps.h>
 
 struct irq_desc {

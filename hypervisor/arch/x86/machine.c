@@ -28,7 +28,6 @@ static void wait_a_little(void)
 /* ACPI 4.8.3.2: clear the wake status, set the type, then the type again with the enable bit. */
 void machine_enter_s5(uint16_t value_a, uint16_t value_b)
 {
-    irq_disable();
     machine_stop_others();
     if (acpi.pm1a_event)
         port_write(acpi.pm1a_event, 2, PM1_WAKE_STATUS);
@@ -52,7 +51,6 @@ void machine_power_off(void)
     if (!acpi.pm1a_control || !acpi_find_s5(&a, &b)) {
         pr_err("The firmware does not say how to switch off; the machine is halted and may be "
                "switched off by hand.\n");
-        irq_disable();
         machine_stop_others();
         machine_halt();
     }
@@ -73,7 +71,6 @@ void machine_restart(void)
 {
     const struct table_pointer no_idt = {0};
 
-    irq_disable();
     machine_stop_others();
     if (acpi.reset_port) {
         outb(acpi.reset_port, acpi.reset_value);

@@ -19,7 +19,6 @@
 #include <asm/cpufeature.h>
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
-#include <asm/smp.h>
 #include "boot/boot.h"
 
 struct cpu boot_cpu;
@@ -27,21 +26,18 @@ struct cpu *cpu_data[MAX_CPUS] = {&boot_cpu};
 cpumask_t cpus_online;
 unsigned nr_cpus = 1;
 
-static _Atomic bool stopping, released;
+_Atomic bool smp_stopping;
+static _Atomic bool released;
 static _Atomic unsigned ap_alive; /* id of the CPU that has just reached C */
 static _Atomic uint64_t ap_tsc;   /* its TSC then; the boot CPU compares */
 static _Atomic bool ap_differs;   /* it lacks what the boot CPU has */
-
-bool smp_stopping(void)
-{
-    return stopping;
-}
 
 void machine_stop_others(void)
 {
     unsigned self = this_cpu() ? this_cpu_id() : 0;
 
-    if (__atomic_exchange_n(&stopping, true, __ATOMIC_SEQ_CST))
+    irq_disable();
+    if (__atomic_exchange_n(&smp_stopping, true, __ATOMIC_SEQ_CST))
         return;
     for (unsigned c = 0; c < nr_cpus; c++)
         if (c != self && cpu_data[c])

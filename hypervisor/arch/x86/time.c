@@ -17,7 +17,6 @@
 #include <asm/io.h>
 #include <asm/msr.h>
 #include <asm/pv.h>
-#include <asm/smp.h>
 #include <asm/uaccess.h>
 #include "boot/boot.h"
 

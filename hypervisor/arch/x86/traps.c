@@ -11,7 +11,6 @@
 #include <hv/string.h>
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
-#include <asm/smp.h>
 
 static const char *const trap_name[] = {"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD",
                                         "#NM", "#DF", "?",   "#TS", "#NP", "#SS", "#GP",
@@ -131,7 +130,7 @@ static _Atomic unsigned long unknown_nmis;
 
 static void handle_nmi(const struct cpu_user_regs *regs)
 {
-    if (smp_stopping())
+    if (smp_stopping)
         machine_halt(); /* another CPU panicked or resets the machine */
     unknown_nmis++;
     /* Between a guest's instructions no lock is held here, so it can be said; inside the hypervisor

@@ -18,7 +18,6 @@
 #include <asm/hv_paging.h>
 #include <asm/irq.h>
 #include <asm/msr.h>
-#include <asm/smp.h>
 #include "boot.h"
 
 extern const char _image_start[], _end[];
@@ -86,7 +85,6 @@ static __noreturn void refuse_to_start(const char *what, const char *how)
     pr_err("*** No control domain can be started: %s.\n", what);
     pr_err("*** %s\n", how);
     pr_err("*** The machine is halted.\n");
-    irq_disable();
     machine_stop_others();
     machine_halt();
 }

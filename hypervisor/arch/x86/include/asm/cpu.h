@@ -92,5 +92,7 @@ static inline void cpu_wait(void)
 void smp_send_event_check(unsigned cpu);
 /* Run fn on each online CPU but this one, interrupts off there; returns when all have. Interrupts on here. */
 void smp_call(void (*fn)(void));
+void smp_ipi(unsigned vector);          /* C side of the IPI vectors: call function, TLB */
+extern _Atomic bool smp_stopping;       /* an NMI means: halt */
 
 #endif

@@ -49,7 +49,7 @@ void handle_bad_return(struct cpu_user_regs *regs);
 
 /* Registers and stack of this CPU, for panic(). */
 void show_machine_state(void);
-void machine_stop_others(void); /* halt all other CPUs, for good (smp.c) */
+void machine_stop_others(void); /* halt all other CPUs, for good; interrupts are off here, too (smp.c) */
 
 void idt_init(void); /* boot CPU: fill the table */
 void idt_load(void); /* each CPU */
