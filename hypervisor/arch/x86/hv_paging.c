@@ -15,13 +15,12 @@
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
 
-#define SLOT_FIRST 256
-#define SLOTS      16
+#define SLOTS      (L4_HV_LAST - L4_HV_FIRST + 1)
 #define POOL_PAGES 96
 
 extern char _image_start[], _stub_start[], _etext[], _erodata[], _edata[], _end[];
 
-static uint64_t root[512] __aligned_page;            /* the idle L4 */
+uint64_t hv_root[512] __aligned_page;                /* the idle L4; head.S */
 static uint64_t l3_table[SLOTS][512] __aligned_page; /* of every slot used */
 static uint64_t percpu_l2[512] __aligned_page;       /* 1 GiB at VA_PERCPU */
 uint64_t *percpu_l1[MAX_CPUS];
@@ -38,12 +37,12 @@ uint64_t image_va_to_maddr(const void *p)
 
 mfn_t idle_l4(void)
 {
-    return maddr_to_mfn(image_va_to_maddr(root));
+    return maddr_to_mfn(image_va_to_maddr(hv_root));
 }
 
 void hv_fill_guest_l4(uint64_t *l4)
 {
-    memcpy(l4 + SLOT_FIRST, root + SLOT_FIRST, SLOTS * sizeof(*l4));
+    memcpy(l4 + L4_HV_FIRST, hv_root + L4_HV_FIRST, SLOTS * sizeof(*l4));
 }
 
 void *hv_boot_page(void)
@@ -103,7 +102,7 @@ static uint64_t *table_below(uint64_t *e, unsigned w, uint64_t user)
  * frames, 0: failed. */
 static uint64_t map_step(uint64_t va, uint64_t maddr, uint64_t nr, uint64_t flags)
 {
-    unsigned slot = (va >> 39 & 511) - SLOT_FIRST;
+    unsigned slot = (va >> 39 & 511) - L4_HV_FIRST;
     uint64_t user = flags & PTE_USER, *l2, *l1, *e;
     bool large = nr >= 512 && !((va | maddr) & 0x1fffff);
 
@@ -129,7 +128,7 @@ int hv_map_range(uint64_t va, mfn_t first, uint64_t nr_frames, uint64_t pte_flag
     uint64_t maddr = mfn_to_maddr(first);
     unsigned slot = va >> 39 & 511;
 
-    if (slot < SLOT_FIRST || slot >= SLOT_FIRST + SLOTS || !(root[slot] & PTE_P))
+    if (slot < L4_HV_FIRST || slot >= L4_HV_FIRST + SLOTS)
         return -EINVAL;
     while (nr_frames) {
         uint64_t done;
@@ -238,7 +237,7 @@ static void map_image_part(const char *start, const char *end, uint64_t flags)
 void hv_paging_init(void)
 {
     for (unsigned i = 0; i < SLOTS; i++)
-        root[SLOT_FIRST + i] = image_va_to_maddr(l3_table[i]) | HPTE_TABLE | (i ? 0 : PTE_USER);
+        hv_root[L4_HV_FIRST + i] = image_va_to_maddr(l3_table[i]) | HPTE_TABLE | (i ? 0 : PTE_USER);
     map_image_part(_image_start, _etext, HPTE_RX);
     map_image_part(_etext, _erodata, HPTE_RO);
     map_image_part(_erodata, _end, HPTE_RW);
@@ -246,5 +245,5 @@ void hv_paging_init(void)
     l3_table[3][VA_PERCPU >> 30 & 511] = image_va_to_maddr(percpu_l2) | HPTE_TABLE;
     if (hv_paging_cpu_init(0))
         panic("no memory for the boot CPU's stack"); /* boot: the pool is sized for it */
-    write_cr(3, image_va_to_maddr(root));
+    write_cr(3, image_va_to_maddr(hv_root));
 }

@@ -145,7 +145,6 @@ void smp_start(void)
 
     if (low)
         memcpy(low, trampoline_start, trampoline_end - trampoline_start);
-    ap_cr3 = mfn_to_maddr(idle_l4());
     for (unsigned i = 0; i < acpi.nr_cpus; i++) {
         uint32_t id = acpi.cpu[i].apic_id;
 

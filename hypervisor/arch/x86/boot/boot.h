@@ -10,7 +10,7 @@ extern uint64_t boot_tsc;              /* TSC when the first C code ran */
 extern const char *boot_problem;       /* NULL: none. Said when there is a console */
 bool boot_is_ram(uint64_t start, uint64_t end); /* the memory map says so of all of it */
 
-extern uint64_t ap_cr3, ap_stack;      /* head.S: where the next CPU starts */
+extern uint64_t ap_stack;              /* head.S: where the next CPU starts */
 extern const char trampoline_start[], trampoline_end[];
 extern struct cpu boot_cpu;
 void smp_start(void); /* boot CPU: start the others; they wait. Sets nr_cpus */

@@ -96,7 +96,7 @@ start64_low:
         movabs  $start64, %rax
         jmp     *%rax
 start64:
-        lgdt    boot_gdtr64(%rip)
+        lgdt    boot_gdtr(%rip) /* again: by its address in the image, which stays mapped */
         mov     $0x10, %eax
         mov     %eax, %ss
         mov     %eax, %ds
@@ -118,7 +118,7 @@ start64:
 
 /* --- the other CPUs: the same way, from the trampoline below --- */
 start_ap:
-        mov     ap_cr3(%rip), %rax
+        mov     $PHYS(hv_root), %eax
         mov     %rax, %cr3
         mov     ap_stack(%rip), %rax
         lea     -TOP_SIZE - 8(%rax), %rsp
@@ -162,10 +162,7 @@ boot_gdt:
         .quad   0x00cf93000000ffff /* data */
         .quad   0x00cf9b000000ffff /* 32-bit code */
 boot_gdt_end:
-boot_gdtr:
-        .word   boot_gdt_end - boot_gdt - 1
-        .long   PHYS(boot_gdt)
-boot_gdtr64:
+boot_gdtr:      /* in 32 bits only the lower half of the address is read: the physical one */
         .word   boot_gdt_end - boot_gdt - 1
         .quad   boot_gdt
 no_long_mode_text:
@@ -173,24 +170,20 @@ no_long_mode_text:
 
         .data
         .balign 8
-        .global ap_cr3, ap_stack
-ap_cr3:         .quad 0
+        .global ap_stack
 ap_stack:       .quad 0
 
         .balign 4096
 boot_l4:
-        .quad   PHYS(boot_l3_low) + 3
+        .quad   PHYS(boot_l3) + 3
         .fill   258, 8
-        .quad   PHYS(boot_l3_image) + 3
+        .quad   PHYS(boot_l3) + 3
         .fill   252, 8
-boot_l3_low:
+boot_l3:        /* for both: the image is linked at VA_IMAGE + its physical address */
         .irp    gib, 0, 1, 2, 3
         .quad   PHYS(boot_l2) + \gib * 4096 + 3
         .endr
         .fill   508, 8
-boot_l3_image:
-        .quad   PHYS(boot_l2) + 3
-        .fill   511, 8
 boot_l2:        /* 2048 pages of 2 MiB */
 entry = 0x83
         .rept   2048
