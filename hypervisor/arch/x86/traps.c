@@ -237,17 +237,11 @@ void handle_trap(struct cpu_user_regs *regs)
 
 void handle_syscall(struct cpu_user_regs *regs)
 {
-    struct vcpu *v = current;
-
     irq_enable();
-    if (regs->entry_vector == VECTOR_SYSENTER)
-        pv_syscall_bounce(regs, CALLBACKTYPE_sysenter);
-    else if (regs->entry_vector == VECTOR_SYSCALL32)
-        pv_syscall_bounce(regs, CALLBACKTYPE_syscall32);
-    else if (guest_kernel_mode(v))
+    if (regs->entry_vector == VECTOR_SYSCALL && guest_kernel_mode(current))
         pv_hypercall(regs);
     else
-        pv_syscall_bounce(regs, CALLBACKTYPE_syscall);
+        pv_syscall_bounce(regs, regs->entry_vector - VECTOR_CALLBACK);
 }
 
 /* As on Xen the guest gets the exception of IRET itself, at the place it wanted to go to, if it has

@@ -5,6 +5,7 @@
 #define ASM_TRAPS_H
 
 #include <hv/types.h>
+#include <xen/callback.h>
 
 enum trap {
     TRAP_DB = 1,
@@ -18,9 +19,10 @@ enum trap {
     TRAP_PF = 14,
     TRAP_MC = 18,
 
-    VECTOR_SYSCALL = 0x100, /* entry_vector of frames that no exception or interrupt made */
-    VECTOR_SYSCALL32,
-    VECTOR_SYSENTER,
+    VECTOR_CALLBACK = 0x100, /* entry_vector of frames that no exception or interrupt made: + whose they are */
+    VECTOR_SYSCALL = VECTOR_CALLBACK + CALLBACKTYPE_syscall,
+    VECTOR_SYSCALL32 = VECTOR_CALLBACK + CALLBACKTYPE_syscall32,
+    VECTOR_SYSENTER = VECTOR_CALLBACK + CALLBACKTYPE_sysenter,
 };
 
 /* An instruction of the hypervisor's that may fault on what a guest gave, and where it goes on
