@@ -42,8 +42,7 @@ static void detect_xsave(void)
     cpu_has.xsave_size = size;
 }
 
-/* A leaf the CPU may not have: then all zeros. */
-static struct cpuid_regs leaf(uint32_t leaf)
+struct cpuid_regs cpuid_leaf(uint32_t leaf)
 {
     uint32_t max = cpuid_count(leaf & 0x80000000, 0).eax;
 
@@ -87,7 +86,7 @@ static const struct {
 /* With CR4 as head.S leaves it: OSXSAVE follows it. */
 static void read_featureset(uint32_t f[8])
 {
-    struct cpuid_regs l1 = leaf(1), l7 = leaf(7), e1 = leaf(0x80000001);
+    struct cpuid_regs l1 = cpuid_leaf(1), l7 = cpuid_leaf(7), e1 = cpuid_leaf(0x80000001);
 
     f[0] = l1.edx;
     f[1] = l1.ecx;
@@ -96,19 +95,37 @@ static void read_featureset(uint32_t f[8])
     f[4] = l1.ecx >> 26 & 1 ? cpuid_count(13, 1).eax : 0;
     f[5] = l7.ebx;
     f[6] = l7.ecx;
-    f[7] = leaf(0x80000007).edx;
+    f[7] = cpuid_leaf(0x80000007).edx;
+}
+
+/* Bits of the APIC id that number threads in a core, and threads in a package. */
+static unsigned smt_bits, package_bits;
+
+static void read_topology(void)
+{
+    struct cpuid_regs l1 = cpuid_leaf(1), r = cpuid_leaf(11);
+
+    if (r.ebx) {
+        for (unsigned i = 1; i <= 4 && (r.ecx >> 8 & 0xff); r = cpuid_count(11, i++)) {
+            package_bits = r.eax & 31;
+            if ((r.ecx >> 8 & 0xff) == 1)
+                smt_bits = package_bits;
+        }
+    } else if (l1.edx >> 28 & 1) { /* HTT: logical processors in a package */
+        while (1u << package_bits < (l1.ebx >> 16 & 0xff))
+            package_bits++;
+    }
 }
 
 void cpu_features_init(void)
 {
-    struct cpuid_regs v = leaf(0), e8 = leaf(0x80000008);
+    struct cpuid_regs v = cpuid_leaf(0), e8 = cpuid_leaf(0x80000008);
 
     read_featureset(cpu_has.featureset);
     for (size_t i = 0; i < ARRAY_SIZE(features); i++)
         *features[i].has = cpu_has.featureset[features[i].word] >> features[i].bit & 1;
-    cpu_has.max_leaf = v.eax;
     for (unsigned i = 0; i < 3; i++) {
-        struct cpuid_regs r = leaf(0x80000002 + i);
+        struct cpuid_regs r = cpuid_leaf(0x80000002 + i);
 
         memcpy(brand + 16 * i, &r, 16);
     }
@@ -116,9 +133,10 @@ void cpu_features_init(void)
     /* L1TF: Intel's, but for those that say RDCL_NO; the first-level cache knows 44 bits or more.
      */
     if (v.ebx == 0x756e6547 /* "Genu" */ &&
-        !((leaf(7).edx >> 29 & 1) && (rdmsr(MSR_ARCH_CAPS) & 1)))
+        !((cpuid_leaf(7).edx >> 29 & 1) && (rdmsr(MSR_ARCH_CAPS) & 1)))
         cpu_has.l1tf_bits = (((1UL << 44) - 1) & PAGE_MASK) | PTE_PSE;
     cpu_has.phys_bits = e8.eax & 0xff ? e8.eax & 0xff : 36;
+    read_topology();
     cpu_has.xsave_size = 512;
     if (cpu_has.xsave)
         detect_xsave();
@@ -182,45 +200,14 @@ void cpu_print(void)
 
 /* --- topology, for sysctl physinfo and cputopoinfo --- */
 
-/* Bits of the APIC id that number threads in a core, and threads in a package. */
-static void topology_bits(unsigned *smt, unsigned *package)
-{
-    *smt = *package = 0;
-    if (cpu_has.max_leaf >= 11 && cpuid_count(11, 0).ebx) {
-        for (unsigned i = 0; i < 4; i++) {
-            struct cpuid_regs r = cpuid_count(11, i);
-            unsigned type = r.ecx >> 8 & 0xff;
-
-            if (!type)
-                break;
-            if (type == 1)
-                *smt = r.eax & 31;
-            *package = r.eax & 31;
-        }
-        return;
-    }
-    if (cpu_has.featureset[0] >> 28 & 1) { /* HTT: logical processors in a package */
-        unsigned n = cpuid_count(1, 0).ebx >> 16 & 0xff;
-
-        while (1u << *package < n)
-            ++*package;
-    }
-}
-
 unsigned cpu_core_id(unsigned cpu)
 {
-    unsigned smt, package;
-
-    topology_bits(&smt, &package);
-    return (cpu_data[cpu]->apic_id & ((1u << package) - 1)) >> smt;
+    return (cpu_data[cpu]->apic_id & ((1u << package_bits) - 1)) >> smt_bits;
 }
 
 unsigned cpu_socket_id(unsigned cpu)
 {
-    unsigned smt, package;
-
-    topology_bits(&smt, &package);
-    return cpu_data[cpu]->apic_id >> package;
+    return cpu_data[cpu]->apic_id >> package_bits;
 }
 
 /* Threads and cores as they really came up, not as the CPU could have had. */

@@ -172,11 +172,8 @@ static const char *calibrate(void)
 /* TSC frequency as the CPU itself tells it: crystal and ratio. 0: it does not. */
 static uint64_t cpuid_tsc_hz(void)
 {
-    struct cpuid_regs r;
+    struct cpuid_regs r = cpuid_leaf(0x15);
 
-    if (cpu_has.max_leaf < 0x15)
-        return 0;
-    r = cpuid_count(0x15, 0);
     return r.eax && r.ebx && r.ecx ? (uint64_t)r.ecx * r.ebx / r.eax : 0;
 }
 

@@ -12,7 +12,6 @@ struct cpu_features {
     uint8_t phys_bits;
     uint64_t l1tf_bits; /* asm/l1_entry.h: of an absent PTE, those that lead to RAM; 0: not affected
                          */
-    uint32_t max_leaf;
     uint32_t xsave_size; /* bytes for every state component in xcr0_mask */
     uint64_t xcr0_mask;  /* components a guest may enable */
     /* 1d 1c e1d e1c Da1 7b0 7c0 e7d, the words of sysctl physinfo's hw_cap */

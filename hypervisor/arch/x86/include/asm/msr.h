@@ -88,6 +88,7 @@ static inline struct cpuid_regs cpuid_count(uint32_t leaf, uint32_t sub)
                      : "a"(leaf), "c"(sub));
     return r;
 }
+struct cpuid_regs cpuid_leaf(uint32_t leaf); /* one the CPU may not have: then all zeros (cpu.c) */
 static inline uint64_t rdtsc(void)
 {
     uint32_t lo, hi;
