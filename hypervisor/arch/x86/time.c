@@ -261,13 +261,11 @@ void vcpu_time_update(struct vcpu *v)
  */
 int vcpu_time_publish(struct vcpu *v)
 {
-    struct vcpu_time_info copy = {.version = 1};
+    struct vcpu_time_info copy = {.version = 1}; /* its first word, so it is there before the rest */
 
+    fill(&copy);
     if (copy_to_guest(v->time_info_guest, &copy, sizeof(copy)))
         return -EFAULT;
-    fill(&copy);
     copy.version = 2;
-    if (copy_to_guest(v->time_info_guest + 8, &copy.tsc_timestamp, sizeof(copy) - 8))
-        return -EFAULT;
     return copy_to_guest(v->time_info_guest, &copy.version, sizeof(copy.version));
 }
