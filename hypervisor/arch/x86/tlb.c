@@ -77,15 +77,10 @@ void tlb_flush_local(void)
 
 void tlb_flush_local_va(uint64_t va)
 {
-    invlpg(va);
-}
-
-static void flush_here(uint64_t va)
-{
     if (va == EVERYTHING)
         tlb_flush_local();
     else
-        tlb_flush_local_va(va);
+        invlpg(va);
 }
 
 void tlb_serve(void)
@@ -100,7 +95,7 @@ void tlb_serve(void)
         from.w[i] = __atomic_exchange_n(&s->from.w[i], 0, __ATOMIC_SEQ_CST);
     for_each_cpu_in(c, &from)
     {
-        flush_here(state[c].va);
+        tlb_flush_local_va(state[c].va);
         a_cpumask_clear(&state[c].waiting, self);
     }
 }
@@ -135,7 +130,7 @@ void tlb_flush_mask_va(const cpumask_t *cpus, uint64_t va)
     cpumask_t set = *cpus; /* the caller's may change under us */
 
     if (cpumask_test(&set, this_cpu_id()))
-        flush_here(va);
+        tlb_flush_local_va(va);
     flush_others(&set, va);
 }
 
