@@ -204,5 +204,4 @@ void frames_init(void)
     for (unsigned i = 0; i < nr_ranges; i++)
         if (ranges[i].start < ranges[i].end)
             page_alloc_add(ranges[i].start >> PAGE_SHIFT, ranges[i].end >> PAGE_SHIFT);
-    pr_info("memory: %lu MiB of RAM, %lu MiB free\n", total >> 8, frames_free() >> 8);
 }

@@ -70,12 +70,6 @@ static void print_e820(void)
                 boot_info.module[i].start, boot_info.module[i].cmdline);
 }
 
-static void print_ready(void)
-{
-    pr_info("%u CPUs online, %lu MiB of %lu MiB free, hypervisor heap %lu KiB\n", nr_cpus,
-            frames_free() >> 8, frames_total() >> 8, heap_bytes_used() >> 10);
-}
-
 /* --- dom0 --- */
 
 /* Not a panic: the machine is well, what it was given is not. Say how to mend it and stop. */
@@ -121,14 +115,6 @@ static void this_cpu_init(void)
     cpu_setup();
 }
 
-static void cpus_prepare_scheduling(void)
-{
-    for (unsigned c = 0; c < nr_cpus; c++) {
-        timer_cpu_init(c);
-        sched_cpu_init(c);
-    }
-}
-
 void boot_main(void) __noreturn;
 void boot_main(void)
 {
@@ -148,13 +134,17 @@ void boot_main(void)
     wallclock_init();
     irq_init();
     smp_start();
-    cpus_prepare_scheduling();
+    for (unsigned c = 0; c < nr_cpus; c++) {
+        timer_cpu_init(c);
+        sched_cpu_init(c);
+    }
     domains_init();
     current = boot_cpu.idle;
     smp_release();
     uart_irq_init();
     start_dom0();
-    print_ready();
+    pr_info("%u CPUs online, %lu MiB of %lu MiB free, hypervisor heap %lu KiB\n", nr_cpus,
+            frames_free() >> 8, frames_total() >> 8, heap_bytes_used() >> 10);
     domain_unpause(dom0);
     enter_guest_loop();
 }
