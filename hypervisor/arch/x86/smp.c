@@ -50,12 +50,10 @@ void machine_stop_others(void)
 void smp_ap_main(void);
 void smp_ap_main(void)
 {
-    struct cpu_top *top = cpu_top();
     unsigned id = READ_ONCE(nr_cpus); /* the one being started */
     struct cpu *c = cpu_data[id];
 
-    top->cpu = c;
-    current = NULL;
+    cpu_top()->cpu = c;
     gdt_cpu_load(c);
     idt_load();
     if (!cpu_matches_boot()) {
@@ -139,7 +137,7 @@ static uint64_t trampoline_page(void)
 
 void smp_start(void)
 {
-    unsigned limit = opt.maxcpus ? MIN(opt.maxcpus, (unsigned)MAX_CPUS) : MAX_CPUS, left = 0;
+    unsigned limit = opt.maxcpus ? MIN(opt.maxcpus, (unsigned)MAX_CPUS) : MAX_CPUS;
     uint64_t page = trampoline_page();
     void *low = page && limit > 1 ? ioremap(page, PAGE_SIZE) : NULL;
 
@@ -152,10 +150,8 @@ void smp_start(void)
             boot_cpu.acpi_id = acpi.cpu[i].acpi_id;
             continue;
         }
-        if (nr_cpus >= limit) {
-            left++;
+        if (nr_cpus >= limit)
             continue;
-        }
         if (!low || (id > 254 && !apic_is_x2apic())) {
             pr_warn("CPU with APIC id %u stays off: %s\n", id,
                     low ? "ids above 254 need x2APIC" : "no memory below 640 KiB");
@@ -173,8 +169,8 @@ void smp_start(void)
         }
         nr_cpus++;
     }
-    if (left)
-        pr_info("%u CPUs stay off (maxcpus)\n", left);
+    if (acpi.nr_cpus > limit)
+        pr_info("%u CPUs stay off (maxcpus)\n", acpi.nr_cpus - limit);
 }
 
 void smp_release(void)
