@@ -16,11 +16,8 @@ struct acpi_info acpi;
 
 struct rsdp {
     char signature[8];
-    uint8_t checksum;
-    char oem[6];
-    uint8_t revision;
-    uint32_t rsdt;
-    uint32_t length;
+    uint8_t checksum, oem[6], revision;
+    uint32_t rsdt, length;
     uint64_t xsdt;
     uint8_t checksum2, reserved[3];
 } __attribute__((packed));
@@ -28,9 +25,7 @@ struct rsdp {
 struct table {
     char signature[4];
     uint32_t length;
-    uint8_t revision, checksum;
-    char oem[6], oem_table[8];
-    uint32_t oem_revision, creator, creator_revision;
+    uint8_t revision, checksum, oem[26]; /* and whose it is */
 } __attribute__((packed));
 #define TABLE_MAX (4u << 20)
 
