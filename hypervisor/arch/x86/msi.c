@@ -149,23 +149,18 @@ int msi_prepare(uint16_t bdf, struct msi_source *m)
     return 0;
 }
 
-static void program_msix(volatile uint32_t *slot, uint32_t address, uint32_t data, bool masked)
-{
-    slot[3] = 1; /* masked while it changes */
-    slot[0] = address;
-    slot[1] = 0;
-    slot[2] = data;
-    slot[3] = masked;
-    (void)slot[3]; /* posted writes are out before we go on */
-}
-
 void msi_program(const struct msi_source *m, uint32_t apic_id, uint32_t data, bool masked)
 {
     uint32_t address = 0xfee00000 | apic_id << 12; /* physical, fixed */
     unsigned data_at = m->cap + (m->is64 ? 12 : 8), mask_at = data_at + 4;
 
     if (m->slot) {
-        program_msix(m->slot, address, data, masked);
+        m->slot[3] = 1; /* masked while it changes */
+        m->slot[0] = address;
+        m->slot[1] = 0;
+        m->slot[2] = data;
+        m->slot[3] = masked;
+        (void)m->slot[3]; /* posted writes are out before we go on */
         return;
     }
     if (m->maskable)
