@@ -88,8 +88,9 @@ static int find_device(unsigned seg, uint8_t bus, uint8_t devfn)
     return seg || !pci_present(bdf) ? -ENODEV : bdf;
 }
 
-static long map_msi(struct physdev_map_pirq *m, unsigned segment)
+static long map_msi(struct physdev_map_pirq *m)
 {
+    unsigned segment = m->type == MAP_PIRQ_TYPE_MSI ? 0 : (unsigned)m->bus >> 16;
     int bdf = find_device(segment, (uint8_t)m->bus, (uint8_t)m->devfn), rc;
     struct msi_source msi;
 
@@ -108,10 +109,6 @@ static long op_map_pirq(union physdev_arg *a)
     switch (m->type) {
     case MAP_PIRQ_TYPE_GSI:
         return m->index < 0 ? -EINVAL : pirq_map_gsi((unsigned)m->index, &m->pirq);
-    case MAP_PIRQ_TYPE_MSI:
-        return map_msi(m, 0);
-    case MAP_PIRQ_TYPE_MSI_SEG:
-        return map_msi(m, (unsigned)m->bus >> 16);
     case MAP_PIRQ_TYPE_MULTI_MSI:
         if (m->table_base || m->entry_nr <= 0)
             return -EINVAL;
@@ -119,7 +116,10 @@ static long op_map_pirq(union physdev_arg *a)
             m->entry_nr = 1;
             return 1;
         }
-        return map_msi(m, (unsigned)m->bus >> 16);
+        /* fallthrough */
+    case MAP_PIRQ_TYPE_MSI:
+    case MAP_PIRQ_TYPE_MSI_SEG:
+        return map_msi(m);
     default:
         return -EINVAL;
     }
