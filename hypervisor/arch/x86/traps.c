@@ -105,24 +105,6 @@ static __noreturn void die(struct cpu_user_regs *regs)
     panic("%s (vector %u, error code %x) in the hypervisor", name, vector, regs->error_code);
 }
 
-static void handle_hv_trap(struct cpu_user_regs *regs)
-{
-    /*
-     * #DB in the hypervisor is a guest's data breakpoint hit by a copy, or a single-step or
-     * breakpoint that waited behind MOV SS and came with SYSCALL or SYSENTER: never ours. Forget
-     * it.
-     */
-    if (regs->entry_vector == TRAP_DB) {
-        regs->rflags &= ~0x100UL;
-        __asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0UL));
-        return;
-    }
-    if (regs->entry_vector == TRAP_PF && pv_handle_hv_page_fault(read_cr(2), regs->error_code))
-        return;
-    if (!fix_up(regs))
-        die(regs);
-}
-
 /* --- NMI and machine check
  * --------------------------------------------------------------------------------------------------
  */
@@ -206,14 +188,22 @@ void handle_guest_trap(struct cpu_user_regs *regs)
     pv_raise(v, regs, vector, trap_has_error_code(vector), regs->error_code);
 }
 
-static void guest_debug(struct cpu_user_regs *regs)
+/*
+ * In the hypervisor it is a guest's data breakpoint hit by a copy, or a single-step or breakpoint
+ * that waited behind MOV SS and came with SYSCALL or SYSENTER: never ours. Forget it.
+ */
+static void handle_debug(struct cpu_user_regs *regs)
 {
     uint64_t dr6;
 
     __asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
     __asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0UL));
-    irq_enable();
-    pv_guest_trap(regs, TRAP_DB, dr6);
+    if (regs->cs & 3) {
+        irq_enable();
+        pv_guest_trap(regs, TRAP_DB, dr6);
+    } else {
+        regs->rflags &= ~0x100UL;
+    }
 }
 
 /* An exception that came on an IST stack, or one of the hypervisor's own. */
@@ -226,13 +216,17 @@ void handle_trap(struct cpu_user_regs *regs)
     case TRAP_MC:
         handle_machine_check(regs);
         return;
+    case TRAP_DB:
+        handle_debug(regs);
+        return;
     case TRAP_DF:
         die(regs);
+    case TRAP_PF:
+        if (pv_handle_hv_page_fault(read_cr(2), regs->error_code))
+            return;
     }
-    if (regs->cs & 3)
-        guest_debug(regs);
-    else
-        handle_hv_trap(regs);
+    if (!fix_up(regs))
+        die(regs);
 }
 
 void handle_syscall(struct cpu_user_regs *regs)
