@@ -15,9 +15,7 @@ enum apic_reg {
     APIC_ID = 0x20,
     APIC_TPR = 0x80,
     APIC_EOI = 0xb0,
-    APIC_DFR = 0xe0,
     APIC_SPIV = 0xf0,
-    APIC_ESR = 0x280,
     APIC_ICR = 0x300,
     APIC_ICR_HIGH = 0x310,
     APIC_LVT_TIMER = 0x320,
@@ -36,7 +34,7 @@ enum apic_reg {
 #define ICR_BUSY     (1u << 12)
 #define ICR_ASSERT   (1u << 14)
 
-static bool x2apic;
+bool x2apic;
 static volatile uint32_t *mmio;
 
 static uint32_t apic_read(enum apic_reg reg)
@@ -50,11 +48,6 @@ static void apic_write(enum apic_reg reg, uint32_t v)
         wrmsr(MSR_X2APIC + reg / 16, v);
     else
         mmio[reg / 4] = v;
-}
-
-bool apic_is_x2apic(void)
-{
-    return x2apic;
 }
 
 uint32_t apic_id(void)
@@ -87,16 +80,13 @@ void apic_cpu_init(void)
     if (x2apic)
         wrmsr(MSR_APIC_BASE, base | BASE_X2APIC);
     apic_write(APIC_TPR, 0);
-    if (!x2apic)
-        apic_write(APIC_DFR, 0xffffffff);
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (cpu_has.tsc_deadline ? LVT_DEADLINE : 0));
     if (cpu_has.tsc_deadline)
         __asm__ volatile("mfence" ::: "memory"); /* before the first write of the deadline MSR */
     apic_write(APIC_LVT_LINT0, LVT_MASKED);
     apic_write(APIC_LVT_LINT1, this_cpu_id() ? LVT_MASKED : LVT_NMI); /* as boards wire it */
     apic_write(APIC_SPIV, 0x100 | VECTOR_SPURIOUS);
-    apic_write(APIC_ESR, 0);
-    apic_write(APIC_LVT_ERROR, VECTOR_APIC_ERROR);
+    apic_write(APIC_LVT_ERROR, LVT_MASKED);
     apic_write(APIC_TIMER_DIVIDE, 0xb); /* by 1 */
     for (unsigned i = 0; i < 8; i++)    /* the firmware may have left an interrupt in service */
         apic_eoi();

@@ -151,8 +151,7 @@ void handle_interrupt(struct cpu_user_regs *regs)
         softirq_raise(SOFTIRQ_TIMER);
     else if (vector == VECTOR_CALL || vector == VECTOR_TLB)
         smp_ipi(vector);
-    /* VECTOR_EVENT: its softirq bits are looked at on the way out. VECTOR_APIC_ERROR: no more than
-     * this */
+    /* VECTOR_EVENT: its softirq bits are looked at on the way out */
 }
 
 /* --- PIRQs: binding to event channels (hv/irq.h) --- */

@@ -152,7 +152,7 @@ void smp_start(void)
         }
         if (nr_cpus >= limit)
             continue;
-        if (!low || (id > 254 && !apic_is_x2apic())) {
+        if (!low || (id > 254 && !x2apic)) {
             pr_warn("CPU with APIC id %u stays off: %s\n", id,
                     low ? "ids above 254 need x2APIC" : "no memory below 640 KiB");
             continue;

@@ -12,14 +12,13 @@ enum own_vector {
     VECTOR_EVENT = 0xf9,
     VECTOR_CALL = 0xfa,
     VECTOR_TLB = 0xfb,
-    VECTOR_APIC_ERROR = 0xfe,
     VECTOR_SPURIOUS = 0xff
 };
 
 void apic_init(void);     /* boot CPU: find and choose the mode */
 void apic_cpu_init(void); /* each CPU */
 uint32_t apic_id(void);
-bool apic_is_x2apic(void);
+extern bool x2apic; /* the mode */
 void apic_eoi(void);
 /* An interrupt command: a vector of ours, or one of these (start-up: | page number). */
 #define APIC_NMI     (4u << 8)
