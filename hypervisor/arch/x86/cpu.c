@@ -29,17 +29,15 @@ static char brand[49];
 
 static void detect_xsave(void)
 {
-    struct cpuid_regs d = cpuid_count(13, 0);
-    uint32_t size = 576;
+    struct cpuid_regs r = cpuid_count(13, 0);
 
-    cpu_has.xcr0_mask = ((uint64_t)d.edx << 32 | d.eax) & XCR0_KNOWN;
+    cpu_has.xcr0_mask = ((uint64_t)r.edx << 32 | r.eax) & XCR0_KNOWN;
+    cpu_has.xsave_size = 576;
     for (unsigned i = 2; i < 8; i++) {
-        struct cpuid_regs c = cpuid_count(13, i);
-
+        r = cpuid_count(13, i);
         if (cpu_has.xcr0_mask >> i & 1)
-            size = MAX(size, c.ebx + c.eax);
+            cpu_has.xsave_size = MAX(cpu_has.xsave_size, r.ebx + r.eax);
     }
-    cpu_has.xsave_size = size;
 }
 
 struct cpuid_regs cpuid_leaf(uint32_t leaf)
@@ -58,13 +56,8 @@ extern struct smap_patch _smap_patch_start[], _smap_patch_end[];
  * STAC and CLAC. */
 static void patch_smap(void)
 {
-    for (struct smap_patch *p = _smap_patch_start; p < _smap_patch_end; p++) {
-        uint8_t *code = (uint8_t *)p->at;
-
-        code[0] = 0x0f;
-        code[1] = 0x01;
-        code[2] = p->stac ? 0xcb : 0xca;
-    }
+    for (struct smap_patch *p = _smap_patch_start; p < _smap_patch_end; p++)
+        memcpy((void *)p->at, p->stac ? "\x0f\x01\xcb" : "\x0f\x01\xca", 3);
 }
 
 static const struct {
