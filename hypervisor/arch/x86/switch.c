@@ -225,16 +225,12 @@ void vcpu_sync_state(struct vcpu *v)
     irq_restore(flags);
 }
 
-static uint64_t cr4_loaded[MAX_CPUS];
-
 static void cr4_load(const struct vcpu *v)
 {
-    uint64_t cr4 = cpu_cr4() | (v->arch.cr4_guest & CR4_TSD), *loaded = &cr4_loaded[this_cpu_id()];
+    uint64_t cr4 = cpu_cr4() | (v->arch.cr4_guest & CR4_TSD);
 
-    if (*loaded == cr4)
-        return;
-    write_cr(4, cr4);
-    *loaded = cr4;
+    if (read_cr(4) != cr4) /* a write takes far longer */
+        write_cr(4, cr4);
 }
 
 static void load(struct vcpu *v)
