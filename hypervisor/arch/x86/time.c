@@ -233,19 +233,14 @@ static void fill(struct vcpu_time_info *t)
     t->flags = tsc_is_one_clock ? PVCLOCK_TSC_STABLE : 0;
 }
 
-/* The numbers are the same from boot to the end: a page that has them needs no write. */
-static bool up_to_date(const struct vcpu_time_info *t)
-{
-    return t->version && !(t->version & 1) && t->tsc_timestamp == tsc_base &&
-           t->tsc_to_system_mul == tsc_mul && t->tsc_shift == tsc_shift;
-}
-
 void vcpu_time_update(struct vcpu *v)
 {
     struct vcpu_time_info *t = &v->info_here->time;
     uint32_t version = t->version | 1; /* odd: being written. Version protocol of <xen/xen.h> */
 
-    if (up_to_date(t))
+    /* The numbers are the same from boot to the end: a page that has them needs no write. */
+    if (t->version && !(t->version & 1) && t->tsc_timestamp == tsc_base &&
+        t->tsc_to_system_mul == tsc_mul && t->tsc_shift == tsc_shift)
         return;
     WRITE_ONCE(t->version, version);
     __atomic_thread_fence(__ATOMIC_RELEASE);
@@ -261,7 +256,8 @@ void vcpu_time_update(struct vcpu *v)
  */
 int vcpu_time_publish(struct vcpu *v)
 {
-    struct vcpu_time_info copy = {.version = 1}; /* its first word, so it is there before the rest */
+    struct vcpu_time_info copy = {.version =
+                                      1}; /* its first word, so it is there before the rest */
 
     fill(&copy);
     if (copy_to_guest(v->time_info_guest, &copy, sizeof(copy)))
