@@ -4,7 +4,17 @@
  * CPU's stack); a macro that is used with the stack pointer elsewhere in it takes that into account by `at`.
  */
 #include <entry_offsets.h>
-#include <asm/smap.h>
+
+        /* Open (STAC) and close (CLAC) user memory. NOPs that cpu.c patches on CPUs with SMAP. */
+        .macro SMAP_POINT stac
+771:    .byte   0x0f, 0x1f, 0x00
+        .pushsection .smap_patch, "a"
+        .balign 8
+        .quad   771b, \stac
+        .popsection
+        .endm
+#define ASM_STAC SMAP_POINT 1
+#define ASM_CLAC SMAP_POINT 0
 
         /* All of SAVE_REGS but rdi, which is the frame for C. */
         .macro CLEAR_REGS
