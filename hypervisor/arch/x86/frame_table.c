@@ -77,17 +77,16 @@ static void reserve(uint64_t start, uint64_t end)
     }
 }
 
-/* Aligned to its size, from the top of the range that ends highest (low: below 4 GiB). */
-static mfn_t boot_take(uint64_t size, bool low)
+/* Aligned to its size, from the top of the range that ends highest. */
+static mfn_t boot_take(uint64_t size)
 {
     struct range *best = NULL;
     uint64_t best_at = 0;
 
     for (unsigned i = 0; i < nr_ranges; i++) {
-        uint64_t end = low ? MIN(ranges[i].end, 1UL << 32) : ranges[i].end;
-        uint64_t at = (end - size) & ~(size - 1);
+        uint64_t at = (ranges[i].end - size) & ~(size - 1);
 
-        if (end < size || at < ranges[i].start || at < best_at)
+        if (ranges[i].end < size || at < ranges[i].start || at < best_at)
             continue;
         best = &ranges[i];
         best_at = at;
@@ -99,10 +98,10 @@ static mfn_t boot_take(uint64_t size, bool low)
     return maddr_to_mfn(best_at);
 }
 
-/* Page tables for hv_map_range(): the machine's first gigabytes are what boot code can reach. */
+/* Page tables for hv_map_range(). */
 mfn_t boot_alloc_frames(unsigned order)
 {
-    return boot_take(PAGE_SIZE << order, true);
+    return boot_take(PAGE_SIZE << order);
 }
 
 /* Boot, no guest exists: without these tables there is no hypervisor. */
@@ -117,7 +116,7 @@ static void map_chunk(uint64_t va, mfn_t m, uint64_t flags)
 /* A piece of a table at va, each of its bytes set. */
 static mfn_t make_chunk(const char *what, uint64_t va, int byte)
 {
-    mfn_t m = boot_take(CHUNK, false);
+    mfn_t m = boot_take(CHUNK);
 
     if (mfn_eq(m, INVALID_MFN))
         panic("not enough RAM for the %s: no 2 MiB piece is free", what);

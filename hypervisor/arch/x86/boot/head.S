@@ -97,13 +97,8 @@ start64_low:
         jmp     *%rax
 start64:
         lgdt    boot_gdtr(%rip) /* again: by its address in the image, which stays mapped */
-        mov     $0x10, %eax
+        mov     $0x10, %eax     /* the other segments wait for gdt_cpu_load(): 64-bit code does not look at them */
         mov     %eax, %ss
-        mov     %eax, %ds
-        mov     %eax, %es
-        xor     %eax, %eax
-        mov     %eax, %fs
-        mov     %eax, %gs
         cmp     $AP_MARK, %ebp
         je      start_ap
         lea     boot_stack_top - TOP_SIZE - 8(%rip), %rsp
