@@ -46,7 +46,6 @@ static inline struct cpu_top *percpu_top(unsigned cpu)
 {
     return (struct cpu_top *)percpu_va(cpu, PERCPU_STACK_PAGE + PERCPU_STACK_PAGES) - 1;
 }
-struct cpu;
 int map_slots_init(struct cpu *c); /* before map_frame() on that CPU; -ENOMEM */
 /* Where the LDT of this CPU's guest is seen: a #PF in [it, +64 KiB) means that an LDT page is not
  * mapped yet. */

@@ -39,7 +39,6 @@ struct table_pointer {
     uint64_t base;
 } __attribute__((packed));
 
-struct cpu_user_regs;
 /* C side of entry.S: called with interrupts off. */
 void handle_trap(struct cpu_user_regs *regs);
 void handle_guest_trap(struct cpu_user_regs *regs);
