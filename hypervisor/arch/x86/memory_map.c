@@ -15,26 +15,23 @@
 long memory_map(struct hypercall *hc)
 {
     struct domain *d = current->domain;
-    struct e820_entry *copy = NULL;
+    struct e820_entry copy[MAP_MAX];
     struct xen_memory_map m;
-    long rc = 0;
+    unsigned nr;
 
     if (copy_in(&m, hc->arg[1]))
         return -EFAULT;
     spin_lock(&d->lock);
-    m.nr_entries = MIN(m.nr_entries, d->arch.nr_e820);
-    if (!d->arch.nr_e820)
-        rc = -ENOSYS; /* what guests without a map are told since ever */
-    else if (!(copy = hv_alloc(m.nr_entries * sizeof(*copy) + 1)))
-        rc = -ENOMEM;
-    else
-        memcpy(copy, d->arch.e820, m.nr_entries * sizeof(*copy));
+    nr = d->arch.nr_e820;
+    if (nr)
+        memcpy(copy, d->arch.e820, nr * sizeof(*copy));
     spin_unlock(&d->lock);
-    if (!rc && (copy_to_guest((uint64_t)m.buffer.p, copy, m.nr_entries * sizeof(*copy)) ||
-                copy_out(hc->arg[1], &m)))
-        rc = -EFAULT;
-    hv_free(copy);
-    return rc;
+    if (!nr)
+        return -ENOSYS; /* what guests without a map are told since ever */
+    m.nr_entries = MIN(m.nr_entries, nr);
+    if (copy_to_guest((uint64_t)m.buffer.p, copy, m.nr_entries * sizeof(*copy)))
+        return -EFAULT;
+    return copy_out(hc->arg[1], &m) ? -EFAULT : 0;
 }
 
 long machine_memory_map(struct hypercall *hc)
