@@ -125,26 +125,21 @@ static uint64_t map_step(uint64_t va, uint64_t maddr, uint64_t nr, uint64_t flag
  * tables. */
 int hv_map_range(uint64_t va, mfn_t first, uint64_t nr_frames, uint64_t pte_flags)
 {
-    uint64_t maddr = mfn_to_maddr(first);
+    uint64_t maddr = mfn_to_maddr(first), done = 1;
     unsigned slot = va >> 39 & 511;
 
     if (slot < L4_HV_FIRST || slot >= L4_HV_FIRST + SLOTS)
         return -EINVAL;
-    while (nr_frames) {
-        uint64_t done;
-
-        spin_lock(&paging_lock);
+    spin_lock(&paging_lock);
+    for (; nr_frames && done; nr_frames -= done) {
         done = map_step(va, maddr, nr_frames, pte_flags);
-        spin_unlock(&paging_lock);
-        if (!done)
-            return -ENOMEM;
         va += done << PAGE_SHIFT;
         maddr += done << PAGE_SHIFT;
-        nr_frames -= done;
     }
+    spin_unlock(&paging_lock);
     if (!pte_flags)
         tlb_flush_mask(&cpus_online);
-    return 0;
+    return done ? 0 : -ENOMEM;
 }
 
 static void *map_window(uint64_t maddr, size_t size, uint64_t flags)
