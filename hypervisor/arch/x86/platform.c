@@ -82,14 +82,12 @@ static long op_set_pminfo(struct xen_platform_op *op)
     return op->u.set_pminfo.type <= XEN_PM_PDC ? 0 : -EINVAL;
 }
 
-static long op_cpu_online(struct xen_platform_op *op)
+/* All that are there run, and stay so. */
+static long op_cpu_on_off(struct xen_platform_op *op)
 {
-    return op->u.cpu_ol.cpuid < nr_cpus ? 0 : -ENODEV; /* all that are there run */
-}
-
-static long op_cpu_offline(struct xen_platform_op *op)
-{
-    return op->u.cpu_ol.cpuid < nr_cpus ? -EBUSY : -ENODEV;
+    if (op->u.cpu_ol.cpuid >= nr_cpus)
+        return -ENODEV;
+    return op->cmd == XENPF_cpu_online ? 0 : -EBUSY;
 }
 
 struct platform_entry {
@@ -104,8 +102,8 @@ static const struct platform_entry platform_table[] = {
     [XENPF_enter_acpi_sleep] = {op_enter_acpi_sleep, false},
     [XENPF_set_processor_pminfo] = {op_set_pminfo, false},
     [XENPF_get_cpuinfo] = {op_cpuinfo, true},
-    [XENPF_cpu_online] = {op_cpu_online, false},
-    [XENPF_cpu_offline] = {op_cpu_offline, false},
+    [XENPF_cpu_online] = {op_cpu_on_off, false},
+    [XENPF_cpu_offline] = {op_cpu_on_off, false},
 };
 
 long do_platform_op(struct hypercall *hc)
