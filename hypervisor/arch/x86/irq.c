@@ -10,13 +10,13 @@
  * Lock: irq_lock (irqsave, level 9). Never held while an event is sent.
  */
 #include <hv/evtchn.h>
-#include <hv/frame.h>
 #include <hv/printk.h>
 #include <hv/softirq.h>
 #include <asm/acpi.h>
 #include <asm/apic.h>
 #include <asm/io.h>
 #include <asm/irq.h>
+#include <asm/pv.h>
 #include <asm/traps.h>
 
 struct irq_desc {
@@ -149,8 +149,8 @@ void handle_interrupt(struct cpu_user_regs *regs)
     apic_eoi();
     if (vector == VECTOR_TIMER)
         softirq_raise(SOFTIRQ_TIMER);
-    else if (vector == VECTOR_CALL || vector == VECTOR_TLB)
-        smp_ipi(vector);
+    else if (vector == VECTOR_CALL)
+        tlb_serve();
     /* VECTOR_EVENT: its softirq bits are looked at on the way out */
 }
 

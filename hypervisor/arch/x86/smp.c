@@ -3,10 +3,7 @@
  * The other CPUs. They are started one after another and wait until the scheduler and the idle
  * vCPUs exist (smp_release): so nr_cpus is final before anything counts CPUs. One that does not
  * start, or lacks what the boot CPU has, stays off, and so do those after it (ids are dense); the
- * log says so.
- *
- * Calls across CPUs (smp_call): one at a time, under call_lock; the caller waits with interrupts
- * on.
+ * log says so. What they ask of each other then: tlb.c.
  */
 #include <hv/boot_info.h>
 #include <hv/cmdline.h>
@@ -188,36 +185,4 @@ void smp_release(void)
 void smp_send_event_check(unsigned cpu)
 {
     apic_send(cpu_data[cpu]->apic_id, VECTOR_EVENT);
-}
-
-static spinlock_t call_lock = SPINLOCK_INIT;
-static struct {
-    void (*fn)(void);
-    cpumask_t waiting; /* a_cpumask_* */
-} call;
-
-void smp_call(void (*fn)(void))
-{
-    cpumask_t set = cpus_online;
-    unsigned c;
-
-    cpumask_clear(&set, this_cpu_id());
-    spin_lock(&call_lock);
-    call.fn = fn;
-    call.waiting = set;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    for_each_cpu_in(c, &set) apic_send(cpu_data[c]->apic_id, VECTOR_CALL);
-    while (!cpumask_empty(&call.waiting))
-        cpu_relax();
-    spin_unlock(&call_lock);
-}
-
-void smp_ipi(unsigned vector)
-{
-    if (vector == VECTOR_TLB)
-        tlb_serve();
-    if (vector == VECTOR_CALL && cpumask_test(&call.waiting, this_cpu_id())) {
-        call.fn();
-        a_cpumask_clear(&call.waiting, this_cpu_id());
-    }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TLB flushes on this CPU and on others, and the clock that lets a flush be skipped.
+ * TLB flushes on this CPU and on others, and the clock that lets a flush be skipped. What else one
+ * CPU asks of others goes the same way (smp_call).
  *
  * Remote flush: a requester says what (one page, or everything) in its CPU's request, marks itself
  * in `from` of each CPU that shall do it, sends IPIs, and waits until all have taken themselves out
@@ -23,6 +24,7 @@ struct tlb_state {
     _Atomic uint32_t flushed_at;
     cpumask_t from; /* CPUs that wait for this one (atomic) */
     /* this CPU's own request; it has one at a time */
+    void (*fn)(void);  /* NULL: flush */
     uint64_t va;       /* a page, or EVERYTHING */
     cpumask_t waiting; /* who has not done it (atomic) */
 } __attribute__((aligned(64)));
@@ -95,13 +97,16 @@ void tlb_serve(void)
         from.w[i] = __atomic_exchange_n(&s->from.w[i], 0, __ATOMIC_SEQ_CST);
     for_each_cpu_in(c, &from)
     {
-        tlb_flush_local_va(state[c].va);
+        if (state[c].fn)
+            state[c].fn();
+        else
+            tlb_flush_local_va(state[c].va);
         a_cpumask_clear(&state[c].waiting, self);
     }
 }
 
 /* The set is private to the caller. */
-static void flush_others(cpumask_t *cpus, uint64_t va)
+static void ask_others(cpumask_t *cpus, void (*fn)(void), uint64_t va)
 {
     unsigned self = this_cpu_id(), c;
     struct tlb_state *s = &state[self];
@@ -112,12 +117,13 @@ static void flush_others(cpumask_t *cpus, uint64_t va)
         others |= cpus->w[i] &= cpus_online.w[i];
     if (!others) /* mostly nobody but this CPU runs the domain */
         return;
+    s->fn = fn;
     s->va = va;
     s->waiting = *cpus;
     for_each_cpu_in(c, cpus)
     {
         a_cpumask_set(&state[c].from, self);
-        apic_send(cpu_data[c]->apic_id, VECTOR_TLB);
+        apic_send(cpu_data[c]->apic_id, VECTOR_CALL);
     }
     while (!cpumask_empty(&s->waiting)) {
         tlb_serve();
@@ -131,7 +137,14 @@ void tlb_flush_mask_va(const cpumask_t *cpus, uint64_t va)
 
     if (cpumask_test(&set, this_cpu_id()))
         tlb_flush_local_va(va);
-    flush_others(&set, va);
+    ask_others(&set, NULL, va);
+}
+
+void smp_call(void (*fn)(void))
+{
+    cpumask_t set = cpus_online;
+
+    ask_others(&set, fn, 0);
 }
 
 void tlb_flush_mask(const cpumask_t *cpus)

@@ -11,7 +11,6 @@ enum own_vector {
     VECTOR_TIMER = 0xf8,
     VECTOR_EVENT = 0xf9,
     VECTOR_CALL = 0xfa,
-    VECTOR_TLB = 0xfb,
     VECTOR_SPURIOUS = 0xff
 };
 

@@ -90,9 +90,8 @@ static inline void cpu_wait(void)
 
 /* IPIs (arch/x86/smp.c). EVENT: look at softirqs and pending events on the way out. */
 void smp_send_event_check(unsigned cpu);
-/* Run fn on each online CPU but this one, interrupts off there; returns when all have. Interrupts on here. */
+/* Run fn on each online CPU but this one; returns when all have (tlb.c). A CPU that waits for others does it meanwhile. */
 void smp_call(void (*fn)(void));
-void smp_ipi(unsigned vector);          /* C side of the IPI vectors: call function, TLB */
 extern _Atomic bool smp_stopping;       /* an NMI means: halt */
 
 #endif
