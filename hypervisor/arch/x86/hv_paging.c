@@ -11,7 +11,6 @@
 #include <hv/boot_info.h>
 #include <hv/printk.h>
 #include <hv/string.h>
-#include <asm/cpufeature.h>
 #include <asm/hv_paging.h>
 #include <asm/msr.h>
 
