@@ -222,4 +222,3 @@ copy_words_fault:
         .quad   copy_bytes, copy_done
         .popsection
 
-        .section .note.GNU-stack, "", @progbits

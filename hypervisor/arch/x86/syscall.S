@@ -228,4 +228,3 @@ iret_hypercall:
 syscall_vector:
         .long   0, VECTOR_SYSCALL
 
-        .section .note.GNU-stack, "", @progbits

@@ -191,4 +191,3 @@ entry = entry + 0x200000
 boot_stack:     .skip STACK_BYTES
 boot_stack_top:
 
-        .section .note.GNU-stack, "", @progbits
