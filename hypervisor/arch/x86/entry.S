@@ -132,20 +132,11 @@ enter_guest_loop:
 return_to_guest:
         cli
         mov     TOP_SIZE - TOP_CURRENT(%rsp), %rbx
-        ATTENTION 0, %rbx, %rcx, %ecx
-        jnz     guest_wants_more
         cmpb    $0, VCPU_HC_ACTIVE(%rbx)
         jne     guest_wants_more
-        cmpq    $0, frames_to_reap(%rip)
-        jne     guest_wants_more
-        mov     VCPU_INFO(%rbx), %rcx
-        test    %rcx, %rcx              /* the idle vCPU has none */
-        jz      guest_wants_more
-        UPCALL_DUE %rcx, %ecx
-        jbe     guest_wants_more
-to_guest:
-        RESTORE_REGS
-        IRET_TO_GUEST
+        mov     VCPU_INFO(%rbx), %rdx
+        test    %rdx, %rdx              /* the idle vCPU has none */
+        jnz     hypercall_done          /* on as after a hypercall (syscall.S) */
 guest_wants_more:
         mov     %rsp, %rdi
         call    exit_to_guest

@@ -20,7 +20,7 @@
 #define FLAG_IF                 0x200
 
         .text
-        .global syscall64
+        .global syscall64, hypercall_done, to_guest
 syscall64:
         mov     TOP(CURRENT), %r11
         cmpb    $0, VCPU_USER_MODE(%r11)
@@ -61,13 +61,15 @@ syscall64:
         je      1f
         cli
         mov     %rax, UREGS_rax(%rsp)
+        mov     VCPU_INFO(%rbx), %rdx
+hypercall_done:         /* the guest's registers are in the frame; rbx: current, rdx: its vcpu_info */
         cmpq    $0, frames_to_reap(%rip)
         jne     guest_wants_more
         ATTENTION 0, %rbx, %rcx, %ecx
         jnz     guest_wants_more
-        mov     VCPU_INFO(%rbx), %rcx
-        UPCALL_DUE %rcx, %ecx
+        UPCALL_DUE %rdx, %ecx
         jbe     guest_wants_more
+to_guest:
         RESTORE_REGS
         IRET_TO_GUEST
 1:      movb    $1, VCPU_HC_ACTIVE(%rbx)        /* the exit loop calls it again */
