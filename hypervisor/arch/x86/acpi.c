@@ -144,14 +144,6 @@ static uint64_t get(const uint8_t *p, size_t bytes)
     return v;
 }
 
-static void add_ioapic(const uint8_t *e)
-{
-    if (acpi.nr_ioapics == ACPI_MAX_IOAPICS)
-        return;
-    acpi.ioapic[acpi.nr_ioapics].address = get(e + 4, 4);
-    acpi.ioapic[acpi.nr_ioapics++].gsi_base = get(e + 8, 4);
-}
-
 static void parse_madt(const struct table *t)
 {
     const uint8_t *p = (const uint8_t *)t + 44, *end = (const uint8_t *)t + t->length;
@@ -173,7 +165,10 @@ static void parse_madt(const struct table *t)
             add_cpu(get(p + 4, 4), get(p + 12, 4), get(p + 8, 4));
             break;
         case IOAPIC:
-            add_ioapic(p);
+            if (acpi.nr_ioapics == ACPI_MAX_IOAPICS)
+                break;
+            acpi.ioapic[acpi.nr_ioapics].address = get(p + 4, 4);
+            acpi.ioapic[acpi.nr_ioapics++].gsi_base = get(p + 8, 4);
             break;
         case OVERRIDE:
             if (p[3] < 16) {
