@@ -22,8 +22,7 @@ int map_slots_init(struct cpu *c)
     return 0;
 }
 
-/* Put f into an idle slot. */
-static unsigned fill_slot(struct map_slots *s, mfn_t f)
+unsigned map_slot_fill(struct map_slots *s, mfn_t f)
 {
     unsigned tries = 0, i;
 
@@ -47,7 +46,7 @@ void *map_frame(mfn_t f)
     unsigned i = s->hint[f.m % MAP_SLOTS];
 
     if (unlikely(s->frame[i] != f.m))
-        i = fill_slot(s, f);
+        i = map_slot_fill(s, f);
     s->users[i]++;
     return s->va + i * PAGE_SIZE;
 }
@@ -57,13 +56,6 @@ void unmap_frame(const void *p)
     struct map_slots *s = this_cpu()->maps;
 
     s->users[(uint64_t)((const char *)p - s->va) / PAGE_SIZE]--;
-}
-
-void *frame_peek_slow(mfn_t f)
-{
-    struct map_slots *s = this_cpu()->maps;
-
-    return s->va + fill_slot(s, f) * PAGE_SIZE;
 }
 
 void maps_flush(void)
