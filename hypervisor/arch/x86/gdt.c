@@ -34,7 +34,7 @@ static void set_system_descriptor(uint64_t *e, uint64_t base, uint32_t limit, un
            (uint64_t)(limit >> 16 & 0xf) << 48 | (base >> 24 & 0xff) << 56;
 }
 
-int gdt_cpu_init(unsigned cpu, struct cpu *c)
+int gdt_cpu_init(unsigned cpu)
 {
     uint64_t *gdt = hv_boot_page();
     struct tss64 *tss = hv_boot_page();
@@ -55,7 +55,6 @@ int gdt_cpu_init(unsigned cpu, struct cpu *c)
     tss->iomap = sizeof(*tss);
 
     percpu_l1[cpu][PERCPU_GDT_PAGE + FIRST_RESERVED_GDT_PAGE] = hv_page_maddr(gdt) | HPTE_RW;
-    c->gdt = gdt;
     return 0;
 }
 
@@ -81,13 +80,13 @@ void gdt_cpu_load(struct cpu *c)
 
 void ldt_load(unsigned entries)
 {
-    struct cpu *c = this_cpu();
+    unsigned cpu = this_cpu_id();
+    uint64_t *gdt = (uint64_t *)percpu_va(cpu, PERCPU_GDT_PAGE + FIRST_RESERVED_GDT_PAGE);
 
     if (!entries) {
         __asm__ volatile("lldt %w0" ::"r"(0));
         return;
     }
-    set_system_descriptor((uint64_t *)c->gdt + ENTRY(HV_LDT), ldt_window_va(c->id), entries * 8 - 1,
-                          2);
+    set_system_descriptor(&gdt[ENTRY(HV_LDT)], ldt_window_va(cpu), entries * 8 - 1, 2);
     __asm__ volatile("lldt %w0" ::"r"(HV_LDT) : "memory");
 }

@@ -79,7 +79,7 @@ static bool alloc_cpu(unsigned id, unsigned index)
     c->id = id;
     c->apic_id = acpi.cpu[index].apic_id;
     c->acpi_id = acpi.cpu[index].acpi_id;
-    if (hv_paging_cpu_init(id) || gdt_cpu_init(id, c) || map_slots_init(c))
+    if (hv_paging_cpu_init(id) || gdt_cpu_init(id) || map_slots_init(c))
         return false;
     cpu_data[id] = c;
     return true;

@@ -107,7 +107,7 @@ static void start_dom0(void)
 
 static void this_cpu_init(void)
 {
-    if (gdt_cpu_init(0, &boot_cpu) || map_slots_init(&boot_cpu))
+    if (gdt_cpu_init(0) || map_slots_init(&boot_cpu))
         panic("no memory for the boot CPU's tables"); /* boot */
     gdt_cpu_load(&boot_cpu);
     idt_init();

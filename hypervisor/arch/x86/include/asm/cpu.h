@@ -27,7 +27,6 @@ struct cpu { /* one for each CPU, in the heap; cpu_data[id] */
     struct runqueue *rq;
     struct timer_queue *timers;
     struct map_slots *maps;
-    void *gdt;                   /* hypervisor's GDT page of this CPU */
 };
 
 struct cpu_top {

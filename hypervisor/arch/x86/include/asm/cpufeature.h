@@ -31,7 +31,7 @@ void cpu_print(void);
 /* gdt.c. Our page of the GDT is page 14; <xen/arch-x86/xen-x86_64.h> fixes the guests' flat selectors in it. */
 #define HV_CS 0xe008
 /* allocate and fill; before gdt_cpu_load on that CPU */
-int gdt_cpu_init(unsigned cpu, struct cpu *c);
+int gdt_cpu_init(unsigned cpu);
 void gdt_cpu_load(struct cpu *c);
 
 #endif
