@@ -20,8 +20,6 @@
 #include <asm/uaccess.h>
 #include "boot/boot.h"
 
-#define PVCLOCK_TSC_STABLE 1 /* XEN_PVCLOCK_TSC_STABLE_BIT: one clock over all vCPUs */
-
 /* System time at TSC tsc_base is base_ns: the time since the first C code ran. */
 static uint64_t tsc_base, base_ns;
 static uint32_t tsc_mul;
@@ -230,7 +228,7 @@ static void fill(struct vcpu_time_info *t)
     t->system_time = base_ns;
     t->tsc_to_system_mul = tsc_mul;
     t->tsc_shift = tsc_shift;
-    t->flags = tsc_is_one_clock ? PVCLOCK_TSC_STABLE : 0;
+    t->flags = tsc_is_one_clock ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
 }
 
 void vcpu_time_update(struct vcpu *v)

@@ -35,8 +35,6 @@ struct pv_callback {
     uint16_t cs;                 /* tools give it, and get it back */
 };
 
-#define FIRST_RESERVED_GDT_PAGE 14
-
 struct arch_vcpu {
     /* syscall.S reads these (entry_offsets.c) */
     bool user_mode;              /* runs on guest_table_user (guest user), else guest kernel */
