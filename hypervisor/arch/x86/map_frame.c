@@ -22,7 +22,8 @@ int map_slots_init(struct cpu *c)
     return 0;
 }
 
-unsigned map_slot_fill(struct map_slots *s, mfn_t f)
+/* Put f into an idle slot. */
+static unsigned fill_slot(struct map_slots *s, mfn_t f)
 {
     unsigned tries = 0, i;
 
@@ -46,7 +47,7 @@ void *map_frame(mfn_t f)
     unsigned i = s->hint[f.m % MAP_SLOTS];
 
     if (unlikely(s->frame[i] != f.m))
-        i = map_slot_fill(s, f);
+        i = fill_slot(s, f);
     s->users[i]++;
     return s->va + i * PAGE_SIZE;
 }
@@ -56,6 +57,13 @@ void unmap_frame(const void *p)
     struct map_slots *s = this_cpu()->maps;
 
     s->users[(uint64_t)((const char *)p - s->va) / PAGE_SIZE]--;
+}
+
+void *frame_peek_slow(mfn_t f)
+{
+    struct map_slots *s = this_cpu()->maps;
+
+    return s->va + fill_slot(s, f) * PAGE_SIZE;
 }
 
 void maps_flush(void)

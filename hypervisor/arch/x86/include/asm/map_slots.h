@@ -17,7 +17,7 @@ struct map_slots {
     uint32_t frame[MAP_SLOTS]; /* what a slot maps, 0: nothing (frame 0 is nobody's RAM) */
 };
 
-unsigned map_slot_fill(struct map_slots *s, mfn_t f); /* put f into an idle slot */
+void *frame_peek_slow(mfn_t f);
 
 /* The frame's contents, until the next frame_peek() or map_frame() on this CPU. */
 static inline void *frame_peek(mfn_t f)
@@ -25,9 +25,7 @@ static inline void *frame_peek(mfn_t f)
     struct map_slots *s = this_cpu()->maps;
     unsigned i = s->hint[f.m % MAP_SLOTS];
 
-    if (unlikely(s->frame[i] != f.m))
-        i = map_slot_fill(s, f);
-    return s->va + i * PAGE_SIZE;
+    return likely(s->frame[i] == f.m) ? s->va + i * PAGE_SIZE : frame_peek_slow(f);
 }
 
 #endif
