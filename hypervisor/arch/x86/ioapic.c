@@ -31,17 +31,12 @@ static void reg_write(const struct ioapic *a, unsigned reg, uint32_t v)
     a->mmio[4] = v;
 }
 
-static const struct ioapic *of_gsi(unsigned gsi)
+const struct ioapic *ioapic_of(unsigned gsi)
 {
     for (const struct ioapic *a = ioapics; a < ioapics + nr_ioapics; a++)
         if (gsi >= a->gsi_base && gsi < a->gsi_base + a->pins)
             return a;
     return NULL;
-}
-
-bool ioapic_has(unsigned gsi)
-{
-    return of_gsi(gsi);
 }
 
 unsigned ioapic_init(void)
@@ -69,7 +64,7 @@ unsigned ioapic_init(void)
 
 void ioapic_program(unsigned gsi, uint32_t apic_id, uint32_t vector_and_flags)
 {
-    const struct ioapic *a = of_gsi(gsi);
+    const struct ioapic *a = ioapic_of(gsi);
     unsigned entry = REG_ENTRY(gsi - a->gsi_base);
 
     reg_write(a, entry, vector_and_flags | IOAPIC_MASKED); /* never half of a new destination */

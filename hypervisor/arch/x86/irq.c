@@ -51,7 +51,7 @@ void irq_init(void)
         panic("no memory for interrupt descriptors"); /* boot */
     for (unsigned g = 0; g < gsis; g++)
         descs[g] = (struct irq_desc){
-            .kind = ioapic_has(g) ? IRQ_GSI : IRQ_UNUSED, .level = g >= 16, .active_low = g >= 16};
+            .kind = ioapic_of(g) ? IRQ_GSI : IRQ_UNUSED, .level = g >= 16, .active_low = g >= 16};
     for (unsigned i = 0; i < 16; i++) {
         uint32_t g = acpi.isa_irq[i].gsi;
 

@@ -32,7 +32,7 @@ void irq_restore_messages(uint16_t bdf);  /* after a device was reset */
 
 /* ioapic.c */
 unsigned ioapic_init(void);               /* returns the number of GSIs */
-bool ioapic_has(unsigned gsi);
+const struct ioapic *ioapic_of(unsigned gsi); /* whose pin it is; NULL: nobody's */
 /* Write the whole entry. Flags are the IO-APIC's. */
 #define IOAPIC_MASKED (1u << 16)
 #define IOAPIC_LEVEL  (1u << 15)
