@@ -108,7 +108,7 @@ static long op_map_pirq(union physdev_arg *a)
         return -EOPNOTSUPP; /* no devices for guests yet */
     switch (m->type) {
     case MAP_PIRQ_TYPE_GSI:
-        return m->index < 0 ? -EINVAL : pirq_map_gsi((unsigned)m->index, &m->pirq);
+        return pirq_map_gsi((unsigned)m->index, &m->pirq);
     case MAP_PIRQ_TYPE_MULTI_MSI:
         if (m->table_base || m->entry_nr <= 0)
             return -EINVAL;
@@ -129,13 +129,11 @@ static long op_unmap_pirq(union physdev_arg *a)
 {
     if (a->unmap.domid != DOMID_SELF && a->unmap.domid != current->domain->id)
         return -ESRCH;
-    return a->unmap.pirq < 0 ? -EINVAL : pirq_unmap((unsigned)a->unmap.pirq);
+    return pirq_unmap((unsigned)a->unmap.pirq);
 }
 
 static long op_setup_gsi(union physdev_arg *a)
 {
-    if (a->gsi.gsi < 0)
-        return -EINVAL;
     return gsi_setup((unsigned)a->gsi.gsi, a->gsi.triggering, a->gsi.polarity);
 }
 
