@@ -21,13 +21,7 @@ struct mb1_info {
     uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];
     uint32_t mmap_length, mmap_addr, drives_length, drives_addr, config_table, loader_name;
 };
-enum {
-    MB1_MEM = 1 << 0,
-    MB1_CMDLINE = 1 << 2,
-    MB1_MODS = 1 << 3,
-    MB1_MMAP = 1 << 6,
-    MB1_NAME = 1 << 9
-};
+enum { MB1_CMDLINE = 1 << 2, MB1_MODS = 1 << 3, MB1_MMAP = 1 << 6, MB1_NAME = 1 << 9 };
 struct mb1_module {
     uint32_t start, end, string, reserved;
 };
@@ -161,9 +155,6 @@ static void parse_mb1(const struct mb1_info *mbi)
         const char *map = low(mbi->mmap_addr);
 
         parse_memory_map(map + 4, map + mbi->mmap_length, *(const uint32_t *)map + 4);
-    } else if (mbi->flags & MB1_MEM) {
-        add_e820(0, (uint64_t)mbi->mem_lower << 10, E820_RAM);
-        add_e820(0x100000, (uint64_t)mbi->mem_upper << 10, E820_RAM);
     }
     if (mbi->flags & MB1_MODS) {
         const struct mb1_module *mod = low(mbi->mods_addr);
