@@ -55,7 +55,7 @@ long machine_memory_map(struct hypercall *hc)
 long set_memory_map(struct hypercall *hc)
 {
     struct xen_foreign_memory_map m;
-    struct e820_entry *map, *old;
+    struct e820_entry *map;
     struct domain *d;
     long rc;
 
@@ -67,19 +67,17 @@ long set_memory_map(struct hypercall *hc)
     if (rc)
         return rc;
     map = hv_alloc(m.map.nr_entries * sizeof(*map) + 1);
-    old = map;
     if (!map) {
         rc = -ENOMEM;
     } else if (copy_from_guest(map, (uint64_t)m.map.buffer.p, m.map.nr_entries * sizeof(*map))) {
         rc = -EFAULT;
     } else {
         spin_lock(&d->lock);
-        old = d->arch.e820;
-        d->arch.e820 = map;
+        map = __atomic_exchange_n(&d->arch.e820, map, __ATOMIC_RELAXED);
         d->arch.nr_e820 = m.map.nr_entries;
         spin_unlock(&d->lock);
     }
-    hv_free(old);
+    hv_free(map); /* ours, or the one before */
     domain_put(d);
     return rc;
 }
