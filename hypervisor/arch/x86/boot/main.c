@@ -105,20 +105,15 @@ static void start_dom0(void)
         refuse_to_start(what, how);
 }
 
-static void this_cpu_init(void)
+void boot_main(void) __noreturn;
+void boot_main(void)
 {
     if (gdt_cpu_init(0) || map_slots_init(&boot_cpu))
         panic("no memory for the boot CPU's tables"); /* boot */
     gdt_cpu_load(&boot_cpu);
     idt_init();
-    idt_load();
+    idt_load(); /* exceptions can be reported from here on */
     cpu_setup();
-}
-
-void boot_main(void) __noreturn;
-void boot_main(void)
-{
-    this_cpu_init(); /* exceptions can be reported from here on */
     cmdline_parse(boot_info.cmdline);
     console_init();
     print_banner();
