@@ -89,20 +89,15 @@ static void segments_save(struct vcpu *v)
  * bad IRET. */
 static void segments_failed(struct vcpu *v)
 {
-    const struct pv_callback *failsafe = &v->arch.callback[CALLBACKTYPE_failsafe];
     struct cpu_user_regs *regs = guest_regs();
 
-    if (!failsafe->address)
+    if (!v->arch.callback[CALLBACKTYPE_failsafe].address)
         return; /* it runs on with null selectors */
     regs->ds = v->arch.ds;
     regs->es = v->arch.es;
     regs->fs = v->arch.fs;
     regs->gs = v->arch.gs;
-    v->bounce_waits = true;
-    v->arch.bounce = (struct trap_bounce){
-        .flags = TBF_FAILSAFE | (failsafe->masks_events ? TBF_INTERRUPT : 0),
-        .eip = failsafe->address,
-    };
+    v->failsafe_waits = true;
 }
 
 static void segments_load(struct vcpu *v)

@@ -23,7 +23,7 @@ struct vcpu {
         struct {
             _Atomic bool nmi_pending;
             bool runstate_stale;    /* the guest's copy at runstate_guest wants an update */
-            bool bounce_waits;      /* arch.bounce is to be delivered */
+            bool failsafe_waits;    /* its failsafe callback is due */
         };
     };
     /*

@@ -123,40 +123,11 @@ static void no_trap_handler(struct vcpu *v, unsigned vector, uint32_t error_code
                  vector, error_code, (unsigned long)guest_regs()->rip);
 }
 
-static void inject(struct vcpu *v, unsigned vector, uint8_t flags, uint32_t error_code)
-{
-    const struct trap_info *t = &v->arch.traps[vector];
-
-    if (!t->address) {
-        no_trap_handler(v, vector, error_code);
-        return;
-    }
-    v->arch.bounce.flags = flags | (TI_GET_IF(t) ? TBF_INTERRUPT : 0);
-    v->arch.bounce.error_code = error_code;
-    v->arch.bounce.eip = t->address;
-    v->bounce_waits = true;
-}
-
-void pv_inject(struct vcpu *v, unsigned vector, uint32_t error_code)
-{
-    inject(v, vector, trap_has_error_code(vector) ? TBF_ERROR_CODE : 0, error_code);
-}
-
-void pv_inject_soft(struct vcpu *v, unsigned vector)
-{
-    inject(v, vector, 0, 0);
-}
-
 uint32_t pv_page_fault_seen(struct vcpu *v, uint64_t addr, uint32_t error_code)
 {
     v->info_here->arch.cr2 = addr;
     v->arch.cr2 = addr;
     return guest_kernel_mode(v) ? error_code & ~4U : error_code | 4;
-}
-
-void pv_inject_page_fault(struct vcpu *v, uint64_t addr, uint32_t error_code)
-{
-    pv_inject(v, TRAP_PF, pv_page_fault_seen(v, addr, error_code));
 }
 
 void pv_raise(struct vcpu *v, struct cpu_user_regs *regs, unsigned vector, bool with_error_code,
@@ -170,6 +141,16 @@ void pv_raise(struct vcpu *v, struct cpu_user_regs *regs, unsigned vector, bool 
         bounce(v, regs, t->address, what, error_code);
     else
         no_trap_handler(v, vector, error_code);
+}
+
+void pv_inject(struct vcpu *v, unsigned vector, uint32_t error_code)
+{
+    pv_raise(v, guest_regs(), vector, trap_has_error_code(vector), error_code);
+}
+
+void pv_inject_page_fault(struct vcpu *v, uint64_t addr, uint32_t error_code)
+{
+    pv_inject(v, TRAP_PF, pv_page_fault_seen(v, addr, error_code));
 }
 
 void pv_syscall_bounce(struct cpu_user_regs *regs, unsigned type)
@@ -218,11 +199,12 @@ bool pv_deliver(struct vcpu *v, struct cpu_user_regs *regs)
 {
     struct vcpu_info *info = v->info_here;
 
-    if (unlikely(v->bounce_waits)) {
-        const struct trap_bounce *b = &v->arch.bounce;
+    if (unlikely(v->failsafe_waits)) {
+        const struct pv_callback *c = &v->arch.callback[CALLBACKTYPE_failsafe];
 
-        v->bounce_waits = false;
-        if (!bounce_now(v, regs, b->eip, b->flags, b->error_code))
+        v->failsafe_waits = false;
+        if (!bounce_now(v, regs, c->address,
+                        TBF_FAILSAFE | (c->masks_events ? TBF_INTERRUPT : 0), 0))
             return false;
     }
     if (unlikely(v->nmi_pending) && !deliver_nmi(v, regs))

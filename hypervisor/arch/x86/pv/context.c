@@ -154,7 +154,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     a->ctrlreg_cr0_ts = c->ctrlreg[0] & CR0_TS;
     a->cr2 = c->ctrlreg[2];
     a->cr4_guest = pv_guest_cr4(c->ctrlreg[4]);
-    v->bounce_waits = false;
+    v->failsafe_waits = false;
     v->hc.active = v->hc.multi_active = v->hc.multi_in_entry = false;
     v->arch.nmi_blocked = false;
     if (c->flags & VGCF_i387_valid) {

@@ -34,7 +34,7 @@ static void general_protection(struct vcpu *v, struct cpu_user_regs *regs)
 
         if (may_int(v, vector)) {
             regs->rip += 2;
-            pv_inject_soft(v, vector);
+            pv_raise(v, regs, vector, false, 0);
             return;
         }
     } else if (ec == 0 && pv_emulate_privileged(regs)) {
@@ -47,7 +47,7 @@ static void general_protection(struct vcpu *v, struct cpu_user_regs *regs)
 static void open_gate(struct vcpu *v, struct cpu_user_regs *regs, unsigned vector)
 {
     if (may_int(v, vector)) {
-        pv_inject_soft(v, vector);
+        pv_raise(v, regs, vector, false, 0);
         return;
     }
     regs->rip -= 2;

@@ -35,8 +35,6 @@ static inline uint64_t iopl_flags(const struct vcpu *v)
 
 /* callback.c: kernel_sp or the syscall callback of v changed. */
 void pv_bounce_refresh(struct vcpu *v);
-/* `int n` by the guest: b goes to its handler without error code. */
-void pv_inject_soft(struct vcpu *v, unsigned vector);
 /* regs_op.c: checks as for the guest's own write; loads the hardware if v is current. -EPERM,
  * -EINVAL, -ENODEV */
 int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value);

@@ -18,12 +18,7 @@ struct arch_domain {
     unsigned nr_e820;
 };
 
-/* An exception or callback to be delivered at the next exit: what create_bounce_frame pushes and where it jumps. */
-struct trap_bounce {
-    uint8_t flags;               /* TBF_* */
-    uint32_t error_code;
-    uint64_t eip;
-};
+/* An exception or callback on its way to the guest: */
 #define TBF_ERROR_CODE 1         /* push error_code */
 #define TBF_INTERRUPT  2         /* mask events (evtchn_upcall_mask) on delivery */
 #define TBF_FAILSAFE   4         /* the failsafe callback: segment selectors are pushed */
@@ -54,7 +49,6 @@ struct arch_vcpu {
 
     /* callbacks and traps (callback.c) */
     struct trap_info *traps;     /* [256], heap page */
-    struct trap_bounce bounce;
     uint64_t kernel_ss, kernel_sp;   /* stack_switch */
 
     /* virtual control state (priv_op_*.c) */

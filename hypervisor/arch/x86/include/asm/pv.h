@@ -26,11 +26,10 @@ bool pv_handle_page_fault(struct cpu_user_regs *regs, uint64_t cr2);
 bool pv_handle_hv_page_fault(uint64_t cr2, uint32_t error_code);
 
 /* --- callback.c (core) -------------------------------------------------------------------------------------------------------- */
-/* Arrange for an exception to be delivered when the vCPU next returns to its guest. Own vCPU. */
+/* An exception of the guest's to its handler, at once. Own vCPU. */
+void pv_raise(struct vcpu *v, struct cpu_user_regs *regs, unsigned vector, bool with_error_code, uint32_t error_code);
 void pv_inject(struct vcpu *v, unsigned vector, uint32_t error_code);
 void pv_inject_page_fault(struct vcpu *v, uint64_t addr, uint32_t error_code);
-/* An exception of the guest's to its handler, at once. Own vCPU, interrupts off. */
-void pv_raise(struct vcpu *v, struct cpu_user_regs *regs, unsigned vector, bool with_error_code, uint32_t error_code);
 static inline bool trap_has_error_code(unsigned vector)
 {
     return vector < 32 && ((1U << vector) & 0x227d00); /* 8, 10-14, 17, 21 */
@@ -40,7 +39,7 @@ uint32_t pv_page_fault_seen(struct vcpu *v, uint64_t addr, uint32_t error_code);
 /* #UD: is the instruction the prefix by which a guest asks for CPUID to be emulated? guest_trap.c */
 bool pv_forced_emulation(const struct cpu_user_regs *regs);
 /*
- * Exit path, interrupts off: turn a pending bounce or event upcall into a frame on the guest's kernel stack. False: the
+ * Exit path, interrupts off: turn a callback that is due into a frame on the guest's kernel stack. False: the
  * guest cannot take it and its domain was crashed.
  */
 bool pv_deliver(struct vcpu *v, struct cpu_user_regs *regs);
