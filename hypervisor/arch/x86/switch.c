@@ -76,32 +76,20 @@ void seg_base_write(enum seg_base which, uint64_t base)
 
 static void segments_save(struct vcpu *v)
 {
-    READ_SEG(ds, v->arch.ds);
-    READ_SEG(es, v->arch.es);
-    READ_SEG(fs, v->arch.fs);
-    READ_SEG(gs, v->arch.gs);
+    if (likely(!v->failsafe_waits)) { /* else the frame has what was to be loaded */
+        READ_SEG(ds, v->arch.regs.ds);
+        READ_SEG(es, v->arch.regs.es);
+        READ_SEG(fs, v->arch.regs.fs);
+        READ_SEG(gs, v->arch.regs.gs);
+    }
     v->arch.fs_base = seg_base_read(SEGB_FS);
     v->arch.gs_base_kernel = seg_base_read(SEGB_GS_KERNEL);
     v->arch.gs_base_user = seg_base_read(SEGB_GS_USER);
 }
 
-/* The guest learns of a selector that cannot be loaded through its failsafe callback, as after a
- * bad IRET. */
-static void segments_failed(struct vcpu *v)
-{
-    struct cpu_user_regs *regs = guest_regs();
-
-    if (!v->arch.callback[CALLBACKTYPE_failsafe].address)
-        return; /* it runs on with null selectors */
-    regs->ds = v->arch.ds;
-    regs->es = v->arch.es;
-    regs->fs = v->arch.fs;
-    regs->gs = v->arch.gs;
-    v->failsafe_waits = true;
-}
-
 static void segments_load(struct vcpu *v)
 {
+    const struct cpu_user_regs *regs = &v->arch.regs;
     uint16_t ds, es, fs, gs;
     bool bad = false;
 
@@ -110,19 +98,20 @@ static void segments_load(struct vcpu *v)
     READ_SEG(fs, fs);
     READ_SEG(gs, gs);
     /* A null selector that is there already needs no load: the usual case in 64-bit guests. */
-    if (ds | v->arch.ds)
-        LOAD_SEG(ds, v->arch.ds, bad);
-    if (es | v->arch.es)
-        LOAD_SEG(es, v->arch.es, bad);
-    if (fs | v->arch.fs)
-        LOAD_SEG(fs, v->arch.fs, bad);
-    if (gs | v->arch.gs)
-        LOAD_SEG(gs, v->arch.gs, bad);
+    if (ds | regs->ds)
+        LOAD_SEG(ds, regs->ds, bad);
+    if (es | regs->es)
+        LOAD_SEG(es, regs->es, bad);
+    if (fs | regs->fs)
+        LOAD_SEG(fs, regs->fs, bad);
+    if (gs | regs->gs)
+        LOAD_SEG(gs, regs->gs, bad);
     seg_base_write(SEGB_FS, v->arch.fs_base);
     seg_base_write(SEGB_GS_KERNEL, v->arch.gs_base_kernel);
     seg_base_write(SEGB_GS_USER, v->arch.gs_base_user);
-    if (unlikely(bad))
-        segments_failed(v);
+    /* The guest learns of a selector that cannot be loaded through its failsafe callback, as after
+     * a bad IRET; without one it runs on with null selectors. */
+    v->failsafe_waits = bad && v->arch.callback[CALLBACKTYPE_failsafe].address;
 }
 
 int seg_gs_user_selector(uint16_t sel)

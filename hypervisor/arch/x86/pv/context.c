@@ -143,10 +143,6 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
         (a->regs.rflags & ~(X86_EFLAGS_IOPL | X86_EFLAGS_VM)) | X86_EFLAGS_IF | 2 /* always one */;
     a->regs.cs |= 3;
     a->regs.ss |= 3;
-    a->ds = c->user_regs.ds;
-    a->es = c->user_regs.es;
-    a->fs = c->user_regs.fs;
-    a->gs = c->user_regs.gs;
     a->fs_base = c->fs_base;
     a->gs_base_kernel = c->gs_base_kernel;
     a->gs_base_user = c->gs_base_user;
@@ -154,7 +150,6 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     a->ctrlreg_cr0_ts = c->ctrlreg[0] & CR0_TS;
     a->cr2 = c->ctrlreg[2];
     a->cr4_guest = pv_guest_cr4(c->ctrlreg[4]);
-    v->failsafe_waits = false;
     v->hc.active = v->hc.multi_active = v->hc.multi_in_entry = false;
     v->arch.nmi_blocked = false;
     if (c->flags & VGCF_i387_valid) {
@@ -244,10 +239,6 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
         (a->callback[CALLBACKTYPE_syscall].masks_events ? VGCF_syscall_disables_events : 0);
     c->user_regs = a->regs;
     c->user_regs.rflags |= iopl_flags(v);
-    c->user_regs.ds = a->ds;
-    c->user_regs.es = a->es;
-    c->user_regs.fs = a->fs;
-    c->user_regs.gs = a->gs;
     c->user_regs.error_code = c->user_regs.entry_vector = 0;
     if (v->hc.active) /* in the middle of a hypercall: it is seen about to make it */
         c->user_regs.rip -= 2;

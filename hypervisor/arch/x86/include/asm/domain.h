@@ -60,9 +60,7 @@ struct arch_vcpu {
     uint64_t iobmp;              /* guest address of an I/O bitmap */
     unsigned iobmp_limit;
 
-    /* segments */
     uint64_t fs_base, gs_base_kernel, gs_base_user;  /* while not running */
-    uint16_t ds, es, fs, gs;
 
     /* descriptor tables (descriptor.c) */
     mfn_t gdt_frame[16];         /* FIRST_RESERVED_GDT_PAGE of them are the guest's; FT_SEGDESC references held */
