@@ -89,50 +89,48 @@ static void flush_cache_of(struct frame *f)
 
 /* --- debts --- */
 
+/* The first place with a debt, or without one. They keep their places: what is below is noted, and
+ * paid, before what is above. */
+static uint32_t *debt_place(bool owed)
+{
+    for (unsigned i = 0; i < TABLE_DEBTS; i++)
+        if (!current->arch.table_debt[i] == !owed)
+            return &current->arch.table_debt[i];
+    return NULL;
+}
+
 static void debt_add(const struct frame *f)
 {
-    uint32_t *debt = current->arch.table_debt;
+    uint32_t *debt = debt_place(false);
 
-    for (unsigned i = 0; i < TABLE_DEBTS; i++) {
-        if (!debt[i]) {
-            debt[i] = frame_index(f);
-            return;
-        }
-    }
-    /* Full: only while a dying domain is taken apart, whose frames are all visited again. */
+    if (debt) /* else a dying domain is taken apart, whose frames are all visited again */
+        *debt = frame_index(f);
 }
 
 bool table_debts_any(void)
 {
-    const uint32_t *debt = current->arch.table_debt;
-
-    for (unsigned i = 0; i < TABLE_DEBTS; i++)
-        if (debt[i])
-            return true;
-    return false;
+    return debt_place(true);
 }
 
 long table_debts_pay(void)
 {
-    uint32_t *debt = current->arch.table_debt;
+    uint32_t *debt = debt_place(true);
+    struct domain *d;
+    struct frame *f;
 
-    for (unsigned i = 0; i < TABLE_DEBTS; i++) {
-        if (debt[i]) {
-            struct frame *f = frame_of(mfn(debt[i]));
-            struct domain *d = domain_get(READ_ONCE(f->owner));
-
-            debt[i] = 0;
-            if (d) {
-                spin_lock(&d->arch.mmu_lock);
-                if (READ_ONCE(f->owner) == d->id && (f->type & TYPE_PARTIAL))
-                    table_finish(f); /* if it is not finished it is noted again, and one below it */
-                spin_unlock(&d->arch.mmu_lock);
-                domain_put(d);
-            }
-            return table_debts_any() ? -HC_RESTART : 0; /* one at a time: more may be there now */
-        }
+    if (!debt)
+        return 0;
+    f = frame_of(mfn(*debt));
+    d = domain_get(READ_ONCE(f->owner));
+    *debt = 0;
+    if (d) {
+        spin_lock(&d->arch.mmu_lock);
+        if (READ_ONCE(f->owner) == d->id)
+            table_finish(f); /* if it is not finished it is noted again, and one below it */
+        spin_unlock(&d->arch.mmu_lock);
+        domain_put(d);
     }
-    return 0;
+    return table_debts_any() ? -HC_RESTART : 0; /* one at a time: more may be there now */
 }
 
 /* --- tables: with the owner's mmu_lock --- */
@@ -164,7 +162,8 @@ static int promote(struct frame *f, struct domain *d, enum frame_type t, bool wa
     return rc;
 }
 
-static inline int get_typed(mfn_t m, const struct domain *d, enum frame_type t)
+/* Of any type; if it is a table, with its lock. */
+int table_get(mfn_t m, const struct domain *d, enum frame_type t)
 {
     int rc;
 
@@ -174,11 +173,6 @@ static inline int get_typed(mfn_t m, const struct domain *d, enum frame_type t)
     if (rc)
         frame_put(m);
     return rc;
-}
-
-int table_get(mfn_t m, const struct domain *d, enum frame_type t)
-{
-    return get_typed(m, d, t);
 }
 
 /* BUSY, count 0, entries [0, aux) hold references, and we have a general reference to give away:
@@ -306,9 +300,9 @@ int frame_get_typed(mfn_t m, const struct domain *d, enum frame_type t)
     int rc;
 
     if (!is_table(t))
-        return get_typed(m, d, t);
+        return table_get(m, d, t);
     spin_lock(&owner->arch.mmu_lock);
-    rc = get_typed(m, d, t);
+    rc = table_get(m, d, t);
     spin_unlock(&owner->arch.mmu_lock);
     return rc;
 }
