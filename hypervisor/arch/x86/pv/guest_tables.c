@@ -112,7 +112,6 @@ int arch_domain_create(struct domain *d)
 /* Called again and again until it returns 0; no vCPU of d runs any more. */
 long arch_domain_relinquish(struct domain *d)
 {
-    frames_reap();
     if (table_debts_pay())
         return -HC_RESTART;
     for (unsigned i = 0; d->vcpu && i < d->max_vcpus; i++) {

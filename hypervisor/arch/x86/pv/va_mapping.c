@@ -38,7 +38,6 @@ static long update(uint64_t va, pte_t val, unsigned long flags, struct domain *p
     int rc = -EINVAL;
     pte_t *p;
 
-    frames_reap();
     spin_lock(&d->arch.mmu_lock);
     p = pt_walk(current, va);
     if (p)

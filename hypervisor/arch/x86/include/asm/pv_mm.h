@@ -73,7 +73,6 @@ static inline unsigned table_list_count(const struct hypercall *hc)
 }
 static inline bool table_list_begin(const struct hypercall *hc, size_t size, long *rc)
 {
-    frames_reap();
     if (table_debts_pay())
         *rc = -HC_RESTART;
     else if (hc->progress[1] & TABLE_LIST_RESULT)
