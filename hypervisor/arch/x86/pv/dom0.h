@@ -10,9 +10,7 @@
 #include <asm/pv_mm.h>
 #include <hv/elf.h>
 
-struct run { /* pfns [pfn, pfn + n) are frames [mfn, mfn + n) */
-    uint64_t pfn, mfn, n;
-};
+#define PAGES(bytes) (((bytes) + PAGE_SIZE - 1) >> PAGE_SHIFT)
 
 struct dom0_image {
     struct domain *d;
@@ -24,20 +22,19 @@ struct dom0_image {
     uint64_t initrd_bytes;
     bool initrd_mapped;
     uint64_t initrd_pfn, initrd_pages;
-    uint64_t p2m_pfn, p2m_pages; /* frames of a P2M list placed by note INIT_P2M: list, then tables;
-                                    0: it is in the mapped area */
-    uint64_t p2m_list_pages;
-    uint64_t used_pages; /* pfns that all this takes */
-    uint64_t nr_pages;   /* all of dom0's memory */
+    uint64_t list_pfn, list_pages; /* the P2M list */
+    uint64_t list_tables;          /* pages after it, to map it where note INIT_P2M says; 0: it is
+                                      in the mapped area */
+    uint64_t used_pages;           /* pfns that all this takes */
+    uint64_t nr_pages;             /* all of dom0's memory */
 
-    struct run *runs;
-    unsigned nr_runs, max_runs;
+    mfn_t *list; /* the frames of the P2M list, which knows all others */
     mfn_t l4;
 };
 
 /* Decide v_start … v_end and the pfns. What is wrong, or NULL. */
 const char *dom0_layout(struct dom0_image *im);
-/* Give dom0 its frames: all runs. */
+/* Give dom0 its frames, and write the P2M list, and the machine's view of it. */
 const char *dom0_populate(struct dom0_image *im, uint64_t initrd_maddr);
 mfn_t dom0_mfn(const struct dom0_image *im, uint64_t pfn);
 static inline mfn_t dom0_va_mfn(const struct dom0_image *im, uint64_t va)

@@ -20,11 +20,6 @@
 #define RESERVE_MAX ((128UL << 20) >> PAGE_SHIFT)
 #define NO_VIDEO    0xff /* a video_type that stands for no mode */
 
-static uint64_t module_pages(const struct boot_module *m)
-{
-    return (m->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-}
-
 /* How many pages dom0 gets: what was asked for, or all but a sixteenth (at most 128 MiB) that the
  * hypervisor may grow into. */
 static uint64_t decide_pages(const struct dom0_image *im)
@@ -59,25 +54,6 @@ static void load_segments(const struct dom0_image *im)
     }
 }
 
-/* The P2M list, and the machine's view of it. */
-static void write_p2m(const struct dom0_image *im)
-{
-    uint64_t per_page = PAGE_SIZE / sizeof(uint64_t), pfn = 0;
-    uint64_t list_pfn = im->p2m_pages ? im->p2m_pfn : (im->p2m - im->v_start) >> PAGE_SHIFT;
-
-    while (pfn < im->nr_pages) {
-        uint64_t *list = map_frame(dom0_mfn(im, list_pfn + pfn / per_page));
-
-        for (unsigned i = 0; i < per_page && pfn < im->nr_pages; i++, pfn++) {
-            mfn_t m = dom0_mfn(im, pfn);
-
-            list[i] = m.m;
-            m2p_set(m, pfn);
-        }
-        unmap_frame(list);
-    }
-}
-
 static void write_start_info(const struct dom0_image *im, const char *cmdline)
 {
     struct start_info *si = map_frame(dom0_va_mfn(im, im->start_info));
@@ -91,9 +67,9 @@ static void write_start_info(const struct dom0_image *im, const char *cmdline)
     si->pt_base = im->page_tables;
     si->nr_pt_frames = im->nr_page_tables;
     si->mfn_list = im->p2m;
-    if (im->p2m_pages) {
-        si->first_p2m_pfn = im->p2m_pfn;
-        si->nr_p2m_frames = im->p2m_pages;
+    if (im->list_tables) {
+        si->first_p2m_pfn = im->list_pfn;
+        si->nr_p2m_frames = im->list_pages + im->list_tables;
     }
     if (im->initrd_bytes) {
         si->mod_start = im->initrd_mapped ? im->initrd : im->initrd_pfn;
@@ -125,7 +101,6 @@ static const char *start_vcpu(const struct dom0_image *im)
     c->user_regs.rflags = 1u << 9; /* IF */
     c->user_regs.cs = FLAT_KERNEL_CS;
     c->user_regs.ss = c->kernel_ss = FLAT_KERNEL_SS;
-    c->user_regs.ds = c->user_regs.es = c->user_regs.fs = c->user_regs.gs = FLAT_KERNEL_DS;
     c->kernel_sp = im->stack + PAGE_SIZE;
     c->ctrlreg[3] = xen_pfn_to_cr3(im->l4.m);
     for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
@@ -166,7 +141,7 @@ static const char *build(struct dom0_image *im, const struct boot_module *kernel
         return "its notes (FEATURES, SUPPORTED_FEATURES) say that it cannot be a dom0";
     if (initrd)
         im->initrd_bytes = initrd->size;
-    im->initrd_pages = initrd ? module_pages(initrd) : 0;
+    im->initrd_pages = PAGES(im->initrd_bytes);
     im->nr_pages = decide_pages(im);
     /* As Xen's: without max: dom0 may take what is free. */
     im->d->max_pages =
@@ -177,7 +152,6 @@ static const char *build(struct dom0_image *im, const struct boot_module *kernel
     if (err)
         return err;
     load_segments(im);
-    write_p2m(im);
     write_start_info(im, kernel->cmdline);
     err = dom0_make_tables(im);
     return err ? err : start_vcpu(im);
@@ -202,10 +176,10 @@ const char *dom0_build(struct domain *d, const char **how)
     const struct boot_module *kernel = &boot_info.module[0];
     const struct boot_module *initrd = boot_info.nr_modules > 1 ? &boot_info.module[1] : NULL;
     struct dom0_image *im = hv_alloc(sizeof(*im));
+    uint64_t pages = PAGES(kernel->size);
     const char *err;
 
-    if (!im ||
-        hv_map_range(VA_MODULE, maddr_to_mfn(kernel->start), module_pages(kernel), PTE_P | PTE_NX))
+    if (!im || hv_map_range(VA_MODULE, maddr_to_mfn(kernel->start), pages, PTE_P | PTE_NX))
         return "out of hypervisor memory";
     im->d = d;
     err = build(im, kernel, initrd);
@@ -214,9 +188,9 @@ const char *dom0_build(struct domain *d, const char **how)
         return err;
     }
     describe(im);
-    hv_map_range(VA_MODULE, maddr_to_mfn(kernel->start), module_pages(kernel), 0);
-    frames_release_range(kernel->start, kernel->start + (module_pages(kernel) << PAGE_SHIFT));
-    hv_free(im->runs);
+    hv_map_range(VA_MODULE, maddr_to_mfn(kernel->start), pages, 0);
+    frames_release_range(kernel->start, kernel->start + (pages << PAGE_SHIFT));
+    hv_free(im->list);
     hv_free(im);
     return NULL;
 }

@@ -10,13 +10,12 @@
 #include "dom0.h"
 #include <hv/string.h>
 
-#define PAGES(bytes) (((bytes) + PAGE_SIZE - 1) >> PAGE_SHIFT)
-#define ROOM         (512UL << 10)
-#define END_ALIGN    (4UL << 20)
-#define BIG_ORDER    9
-#define RUNS_SLACK   4096 /* smaller than that: the rests of the memory map's ranges */
+#define ROOM      (512UL << 10)
+#define END_ALIGN (4UL << 20)
+#define BIG_ORDER 9
+#define PER_PAGE  (PAGE_SIZE / sizeof(uint64_t))
 
-#define TOO_MANY_RUNS "the machine's memory is in too many pieces"
+#define NO_MEMORY "there is not enough free memory for dom0_mem"
 
 static uint64_t span(uint64_t start, uint64_t end, unsigned shift)
 {
@@ -67,6 +66,8 @@ const char *dom0_layout(struct dom0_image *im)
         return "the kernel (note VIRT_BASE) is placed at a non-canonical address";
 
     used = (im->v_end - im->v_start) >> PAGE_SHIFT;
+    im->list_pfn = (im->p2m - im->v_start) >> PAGE_SHIFT;
+    im->list_pages = PAGES(list);
     if (im->initrd_mapped)
         im->initrd_pfn = (im->initrd - im->v_start) >> PAGE_SHIFT;
     else if (im->initrd_pages) {
@@ -74,15 +75,14 @@ const char *dom0_layout(struct dom0_image *im)
         used += im->initrd_pages;
     }
     if (k->init_p2m != ELF_UNSET) {
-        uint64_t end = im->p2m + (PAGES(list) << PAGE_SHIFT);
+        uint64_t end = im->p2m + (im->list_pages << PAGE_SHIFT);
 
         if (end < im->p2m || !guest_range_ok(im->p2m, end - im->p2m) ||
             (im->p2m < im->v_end && end > im->v_start))
             return "note INIT_P2M names addresses that are not free";
-        im->p2m_pfn = used;
-        im->p2m_list_pages = PAGES(list);
-        im->p2m_pages = im->p2m_list_pages + dom0_tables_for(im->p2m, end);
-        used += im->p2m_pages;
+        im->list_pfn = used;
+        im->list_tables = dom0_tables_for(im->p2m, end);
+        used += im->list_pages + im->list_tables;
     }
     im->used_pages = used;
     if (used > im->nr_pages)
@@ -92,88 +92,75 @@ const char *dom0_layout(struct dom0_image *im)
 
 /* --- machine frames --- */
 
-static bool add_run(struct dom0_image *im, uint64_t pfn, uint64_t m, uint64_t n)
+mfn_t dom0_mfn(const struct dom0_image *im, uint64_t pfn)
 {
-    struct run *last = im->nr_runs ? &im->runs[im->nr_runs - 1] : NULL;
+    uint64_t *list = map_frame(im->list[pfn / PER_PAGE]);
+    mfn_t m = mfn(list[pfn % PER_PAGE]);
 
-    if (last && last->pfn + last->n == pfn && last->mfn + last->n == m) {
-        last->n += n;
-        return true;
+    unmap_frame(list);
+    return m;
+}
+
+/* Pfns [pfn, pfn + n) are the frames from m on. */
+static void set_frames(struct dom0_image *im, uint64_t pfn, mfn_t m, uint64_t n)
+{
+    for (; n; n--, pfn++, m.m++) {
+        uint64_t *list = map_frame(im->list[pfn / PER_PAGE]);
+
+        list[pfn % PER_PAGE] = m.m;
+        unmap_frame(list);
+        m2p_set(m, pfn);
     }
-    if (im->nr_runs == im->max_runs)
+}
+
+static bool add_block(struct dom0_image *im, uint64_t pfn, unsigned order, unsigned flags)
+{
+    mfn_t m = alloc_frames(im->d, order, flags);
+
+    if (!mfn_is_set(m))
         return false;
-    im->runs[im->nr_runs++] = (struct run){pfn, m, n};
+    set_frames(im, pfn, m, 1UL << order);
     return true;
 }
 
-static const char *alloc_runs(struct dom0_image *im, uint64_t pfn, uint64_t end, unsigned flags)
+static const char *make_list(struct dom0_image *im)
 {
-    while (pfn < end) {
-        unsigned order = BIG_ORDER;
-        mfn_t m;
-
-        while (1UL << order > end - pfn)
-            order--;
-        for (;; order--) {
-            m = alloc_frames(im->d, order, flags);
-            if (!mfn_eq(m, INVALID_MFN) || !order)
-                break;
-        }
-        if (mfn_eq(m, INVALID_MFN))
-            return "there is not enough free memory for dom0_mem";
-        if (!add_run(im, pfn, m.m, 1UL << order))
-            return TOO_MANY_RUNS;
-        pfn += 1UL << order;
+    im->list = hv_alloc(im->list_pages * sizeof(*im->list));
+    if (!im->list)
+        return "out of hypervisor memory";
+    for (uint64_t i = 0; i < im->list_pages; i++) {
+        im->list[i] = alloc_frames(im->d, 0, 0);
+        if (!mfn_is_set(im->list[i]))
+            return NO_MEMORY;
     }
+    for (uint64_t i = 0; i < im->list_pages; i++)
+        set_frames(im, im->list_pfn + i, im->list[i], 1);
     return NULL;
-}
-
-/* The module's own frames become dom0's: no copy. */
-static const char *give_initrd(struct dom0_image *im, uint64_t maddr)
-{
-    uint64_t m = maddr >> PAGE_SHIFT;
-
-    for (uint64_t i = 0; i < im->initrd_pages; i++)
-        if (frame_adopt(mfn(m + i), im->d))
-            return "the initrd does not fit in dom0's memory limit";
-    return add_run(im, im->initrd_pfn, m, im->initrd_pages) ? NULL : TOO_MANY_RUNS;
 }
 
 const char *dom0_populate(struct dom0_image *im, uint64_t initrd_maddr)
 {
-    uint64_t pfn = im->initrd_pages ? im->initrd_pfn : 0;
-    const char *err;
+    mfn_t initrd = maddr_to_mfn(initrd_maddr);
+    const char *err = make_list(im);
+    uint64_t pfn = 0;
 
-    im->max_runs = (im->nr_pages >> BIG_ORDER) + RUNS_SLACK;
-    im->runs = hv_alloc(im->max_runs * sizeof(*im->runs));
-    if (!im->runs)
-        return "out of hypervisor memory";
-    err = alloc_runs(im, 0, pfn, 0); /* zeroed: .bss and tables are in it */
-
-    if (!err && im->initrd_pages)
-        err = give_initrd(im, initrd_maddr);
-    pfn += im->initrd_pages;
-    if (!err)
-        err = alloc_runs(im, pfn, im->used_pages, 0);
-    return err ? err : alloc_runs(im, im->used_pages, im->nr_pages, ALLOC_NO_SCRUB);
-}
-
-mfn_t dom0_mfn(const struct dom0_image *im, uint64_t pfn)
-{
-    unsigned lo = 0, hi = im->nr_runs;
-
-    while (lo < hi) {
-        unsigned mid = (lo + hi) / 2;
-        const struct run *r = &im->runs[mid];
-
-        if (pfn < r->pfn)
-            hi = mid;
-        else if (pfn >= r->pfn + r->n)
-            lo = mid + 1;
-        else
-            return mfn(r->mfn + (pfn - r->pfn));
+    if (err)
+        return err;
+    /* The module's own frames become dom0's: no copy. */
+    for (uint64_t i = 0; i < im->initrd_pages; i++)
+        if (frame_adopt(mfn(initrd.m + i), im->d))
+            return "the initrd does not fit in dom0's memory limit";
+    set_frames(im, im->initrd_pfn, initrd, im->initrd_pages);
+    for (; pfn < im->used_pages; pfn++) /* zeroed: .bss and tables are among them */
+        if (!mfn_is_set(dom0_mfn(im, pfn)) && !add_block(im, pfn, 0, 0))
+            return NO_MEMORY;
+    for (unsigned order = BIG_ORDER; pfn < im->nr_pages;) {
+        if (1UL << order <= im->nr_pages - pfn && add_block(im, pfn, order, ALLOC_NO_SCRUB))
+            pfn += 1UL << order;
+        else if (!order--)
+            return NO_MEMORY;
     }
-    return INVALID_MFN;
+    return NULL;
 }
 
 void dom0_write(const struct dom0_image *im, uint64_t va, const void *src, uint64_t n)

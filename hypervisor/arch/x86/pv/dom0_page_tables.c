@@ -12,63 +12,55 @@ struct pool { /* pfns to make tables of */
     uint64_t next, end;
 };
 
-/* The table below the entry for va, made if it is not there. INVALID_MFN: the pool is empty. */
-static mfn_t table_below(const struct dom0_image *im, mfn_t table, unsigned level, uint64_t va,
-                         struct pool *pool)
-{
-    pte_t *p = map_frame(table), *e = &p[pte_index(va, level)];
-    mfn_t below = pte_mfn(*e);
-
-    if (!(*e & PTE_P)) {
-        below = pool->next < pool->end ? dom0_mfn(im, pool->next++) : INVALID_MFN;
-        if (!mfn_eq(below, INVALID_MFN))
-            *e = pte_make(below, TABLE_FLAGS);
-    }
-    unmap_frame(p);
-    return below;
-}
-
+/* Tables on the way are made where there are none. False: the pool is empty. */
 static bool map_page(const struct dom0_image *im, uint64_t va, mfn_t m, uint64_t flags,
                      struct pool *pool)
 {
     mfn_t table = im->l4;
-    pte_t *p;
 
-    for (unsigned level = 4; level > 1; level--) {
-        table = table_below(im, table, level, va, pool);
+    for (unsigned level = 4; level; level--) {
+        pte_t *p = map_frame(table), *e = &p[pte_index(va, level)];
+
+        if (level == 1)
+            *e = pte_make(m, flags);
+        else if (!(*e & PTE_P) && pool->next < pool->end)
+            *e = pte_make(dom0_mfn(im, pool->next++), TABLE_FLAGS);
+        table = *e & PTE_P ? pte_mfn(*e) : INVALID_MFN;
+        unmap_frame(p);
         if (mfn_eq(table, INVALID_MFN))
             return false;
     }
-    p = map_frame(table);
-    p[pte_index(va, 1)] = pte_make(m, flags);
-    unmap_frame(p);
     return true;
 }
 
-static bool is_table(const struct dom0_image *im, uint64_t va)
+/* Map pfns [pfn, pfn + n) from va on. */
+static bool map_area(const struct dom0_image *im, uint64_t va, uint64_t pfn, uint64_t n,
+                     struct pool pool)
 {
-    return va >= im->page_tables && va < im->page_tables + im->nr_page_tables * PAGE_SIZE;
+    uint64_t end = im->page_tables + im->nr_page_tables * PAGE_SIZE;
+
+    for (; n; n--, va += PAGE_SIZE, pfn++) {
+        bool is_table = va >= im->page_tables && va < end;
+
+        if (!map_page(im, va, dom0_mfn(im, pfn), is_table ? DATA_FLAGS & ~PTE_RW : DATA_FLAGS,
+                      &pool))
+            return false;
+    }
+    return true;
 }
 
 const char *dom0_make_tables(struct dom0_image *im)
 {
     uint64_t first = (im->page_tables - im->v_start) >> PAGE_SHIFT;
-    struct pool pool = {first + 1, first + im->nr_page_tables};
+    uint64_t list_end = im->list_pfn + im->list_pages;
     int rc;
 
     im->l4 = dom0_mfn(im, first);
-    for (uint64_t va = im->v_start; va != im->v_end; va += PAGE_SIZE)
-        if (!map_page(im, va, dom0_va_mfn(im, va),
-                      is_table(im, va) ? DATA_FLAGS & ~PTE_RW : DATA_FLAGS, &pool))
-            return "internal error: the page tables were counted wrong";
-    if (im->p2m_pages) {
-        struct pool more = {im->p2m_pfn + im->p2m_list_pages, im->p2m_pfn + im->p2m_pages};
-
-        for (uint64_t i = 0; i < im->p2m_list_pages; i++)
-            if (!map_page(im, im->p2m + i * PAGE_SIZE, dom0_mfn(im, im->p2m_pfn + i), DATA_FLAGS,
-                          &more))
-                return "internal error: the page tables of the P2M list were counted wrong";
-    }
+    if (!map_area(im, im->v_start, 0, (im->v_end - im->v_start) >> PAGE_SHIFT,
+                  (struct pool){first + 1, first + im->nr_page_tables}) ||
+        (im->list_tables && !map_area(im, im->p2m, im->list_pfn, im->list_pages,
+                                      (struct pool){list_end, list_end + im->list_tables})))
+        return "internal error: the page tables were counted wrong";
     do
         rc = pv_pin_table(im->d, im->l4, FT_L4);
     while (rc == -HC_RESTART);
