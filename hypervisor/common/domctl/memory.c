@@ -18,16 +18,7 @@ long domctl_max_mem(struct domain *d, struct xen_domctl *op, struct hypercall *h
 
 long domctl_hypercall_init(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
-    mfn_t f = mfn(op->u.hypercall_init.gmfn);
-    void *page;
-
-    if (frame_get_typed(f, d, FT_WRITABLE))
-        return -EACCES;
-    page = map_frame(f);
-    pv_hypercall_page_fill(page);
-    unmap_frame(page);
-    frame_put_typed(f);
-    return 0;
+    return pv_make_hypercall_page(d, mfn(op->u.hypercall_init.gmfn));
 }
 
 long domctl_set_address_size(struct domain *d, struct xen_domctl *op, struct hypercall *hc)

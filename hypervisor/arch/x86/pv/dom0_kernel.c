@@ -46,12 +46,8 @@ static void load_segments(const struct dom0_image *im)
 
         dom0_write(im, s->vaddr, im->elf.file + s->offset, s->file_size);
     }
-    if (im->elf.hypercall_page != ELF_UNSET) {
-        void *p = map_frame(dom0_va_mfn(im, im->elf.hypercall_page));
-
-        pv_hypercall_page_fill(p);
-        unmap_frame(p);
-    }
+    if (im->elf.hypercall_page != ELF_UNSET)
+        pv_make_hypercall_page(im->d, dom0_va_mfn(im, im->elf.hypercall_page));
 }
 
 static void write_start_info(const struct dom0_image *im, const char *cmdline)

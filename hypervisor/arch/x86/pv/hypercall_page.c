@@ -30,15 +30,23 @@ static const uint8_t iret_code[] = {
 #define NR_AT      4
 #define IRET_NR_AT 5
 
-void pv_hypercall_page_fill(void *page)
+int pv_make_hypercall_page(struct domain *d, mfn_t f)
 {
-    uint8_t *p = page;
+    uint8_t *page, *p;
 
-    memset(p, INT3, PAGE_SIZE);
-    for (unsigned nr = 0; nr < PAGE_SIZE / ENTRY_SIZE; nr++, p += ENTRY_SIZE) {
-        bool iret = nr == __HYPERVISOR_iret;
-
-        memcpy(p, iret ? iret_code : entry_code, iret ? sizeof(iret_code) : sizeof(entry_code));
-        p[iret ? IRET_NR_AT : NR_AT] = nr;
+    if (frame_get_typed(f, d, FT_WRITABLE))
+        return -EACCES;
+    page = map_frame(f);
+    memset(page, INT3, PAGE_SIZE);
+    for (unsigned nr = 0; nr < PAGE_SIZE / ENTRY_SIZE; nr++) {
+        p = page + nr * ENTRY_SIZE;
+        memcpy(p, entry_code, sizeof(entry_code));
+        p[NR_AT] = nr;
     }
+    p = page + __HYPERVISOR_iret * ENTRY_SIZE;
+    memcpy(p, iret_code, sizeof(iret_code));
+    p[IRET_NR_AT] = __HYPERVISOR_iret;
+    unmap_frame(page);
+    frame_put_typed(f);
+    return 0;
 }

@@ -89,16 +89,7 @@ static bool write_seg(struct vcpu *v, uint32_t msr, uint64_t val)
 /* Leaf 0x40000002 tells of this one: put the hypercall page at a frame of the guest's. */
 static bool write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-    mfn_t f = maddr_to_mfn(val);
-    void *page;
-
-    if ((val & (PAGE_SIZE - 1)) || frame_get_typed(f, v->domain, FT_WRITABLE))
-        return false;
-    page = map_frame(f);
-    pv_hypercall_page_fill(page);
-    unmap_frame(page);
-    frame_put_typed(f);
-    return true;
+    return !(val & ~PAGE_MASK) && !pv_make_hypercall_page(v->domain, maddr_to_mfn(val));
 }
 
 static const struct {

@@ -136,8 +136,8 @@ void pv_destroy_gdt(struct vcpu *v);
  * What is wrong, and *how to mend it, for people; NULL: done. pv/dom0_*.c
  */
 const char *dom0_build(struct domain *d, const char **how);
-/* Fill a hypercall page (DOMCTL_hypercall_init, dom0's note). */
-void pv_hypercall_page_fill(void *page);
+/* Make a writable frame of d's a hypercall page (DOMCTL_hypercall_init, dom0's note, the MSR): 0, -EACCES. */
+int pv_make_hypercall_page(struct domain *d, mfn_t f);
 
 /* --- privileged instruction emulation (core: pv/priv_op_*.c) -------------------------------------------------------------------------------- */
 bool pv_emulate_privileged(struct cpu_user_regs *regs); /* #GP with error 0 in guest kernel or #UD forced-emulation */
