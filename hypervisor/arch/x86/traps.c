@@ -145,12 +145,9 @@ static void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs)
     uint64_t cr2 = read_cr(2);
 
     irq_enable();
-    if (pv_handle_page_fault(regs, cr2))
+    if (pv_handle_page_fault(regs, cr2) ||
+        (unlikely((regs->error_code & (PFEC_P | PFEC_U)) == PFEC_P) && pv_emulate_far_return(regs)))
         return;
-    if (unlikely((regs->error_code & (PFEC_P | PFEC_U)) == PFEC_P)) {
-        pv_guest_trap(regs, TRAP_PF, cr2);
-        return;
-    }
     irq_disable();
     pv_raise(v, regs, TRAP_PF, true, pv_page_fault_seen(v, cr2, regs->error_code));
 }

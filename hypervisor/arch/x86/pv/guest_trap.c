@@ -14,44 +14,30 @@
 
 #define DR6_DEFAULT 0xffff0ff0UL
 
-/* May the guest's code raise this vector with `int n`? The gate's ring: 0 nobody, 1 and 2 its
- * kernel, 3 everybody. */
-static bool may_int(const struct vcpu *v, unsigned vector)
+/* `int n` at rip. May the guest's code raise this vector? The gate's ring: 0 nobody, 1 and 2 its
+ * kernel, 3 everybody. Otherwise #GP with ec, which has the gate's index. */
+static void soft_interrupt(struct vcpu *v, struct cpu_user_regs *regs, uint64_t rip, uint32_t ec)
 {
-    unsigned dpl = TI_GET_DPL(&v->arch.traps[vector]);
+    unsigned vector = (ec >> 3) & 0xff;
 
-    return dpl >= (guest_kernel_mode(v) ? 1U : 3U);
+    if (TI_GET_DPL(&v->arch.traps[vector]) >= (guest_kernel_mode(v) ? 1 : 3)) {
+        regs->rip = rip + 2;
+        pv_raise(v, regs, vector, false, 0);
+    } else {
+        regs->rip = rip;
+        pv_inject(v, TRAP_GP, ec);
+    }
 }
 
-/* #GP. Our own gates have ring 0, so a guest's `int n` comes as #GP with the gate's index; rip is
- * before it (2 bytes). */
+/* #GP. Our own gates have ring 0, so a guest's `int n` comes as #GP with the gate's index. */
 static void general_protection(struct vcpu *v, struct cpu_user_regs *regs)
 {
     uint32_t ec = regs->error_code;
 
-    if ((ec & (ERROR_EXT | ERROR_IDT)) == ERROR_IDT) {
-        unsigned vector = (ec >> 3) & 0xff;
-
-        if (may_int(v, vector)) {
-            regs->rip += 2;
-            pv_raise(v, regs, vector, false, 0);
-            return;
-        }
-    } else if (ec == 0 && pv_emulate_privileged(regs)) {
-        return;
-    }
-    pv_inject(v, TRAP_GP, ec);
-}
-
-/* A vector whose gate is open to everybody (0x80): rip is after the instruction already. */
-static void open_gate(struct vcpu *v, struct cpu_user_regs *regs, unsigned vector)
-{
-    if (may_int(v, vector)) {
-        pv_raise(v, regs, vector, false, 0);
-        return;
-    }
-    regs->rip -= 2;
-    pv_inject(v, TRAP_GP, vector << 3 | ERROR_IDT);
+    if ((ec & (ERROR_EXT | ERROR_IDT)) == ERROR_IDT)
+        soft_interrupt(v, regs, regs->rip, ec);
+    else if (ec || !pv_emulate_privileged(regs))
+        pv_inject(v, TRAP_GP, ec);
 }
 
 /* DR6 as the guest reads it: status bits stay until it clears them; the reserved ones are as the
@@ -78,23 +64,14 @@ fault:
     return true;
 }
 
-void pv_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2_or_dr6)
+void pv_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t dr6)
 {
     struct vcpu *v = current;
 
-    switch (vector) {
-    case TRAP_GP:
+    if (vector == TRAP_GP)
         general_protection(v, regs);
-        return;
-    case TRAP_PF:
-        if (!pv_emulate_far_return(regs))
-            pv_inject_page_fault(v, cr2_or_dr6, regs->error_code);
-        return;
-    case TRAP_DB:
-        debug_exception(v, cr2_or_dr6);
-        return;
-    default:
-        open_gate(v, regs, vector);
-        return;
-    }
+    else if (vector == TRAP_DB)
+        debug_exception(v, dr6);
+    else /* its gate is open to everybody: rip is after the instruction already */
+        soft_interrupt(v, regs, regs->rip - 2, vector << 3 | ERROR_IDT);
 }

@@ -50,10 +50,6 @@ bool priv_io(struct cpu_user_regs *regs, const struct insn *i, bool *again);
 bool priv_rdmsr(struct cpu_user_regs *regs);
 bool priv_wrmsr(struct cpu_user_regs *regs);
 
-/* far_return.c: #PF by a supervisor read from ring 3: true if it was an IRETQ or LRETQ, and was
- * performed. */
-bool pv_emulate_far_return(struct cpu_user_regs *regs);
-
 /* context.c: the CR4 that a guest sees when it asks for `wanted`. */
 uint64_t pv_guest_cr4(uint64_t wanted);
 uint64_t pv_guest_cr0(const struct vcpu *v);

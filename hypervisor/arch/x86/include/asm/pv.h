@@ -18,8 +18,10 @@
 void pv_hypercall(struct cpu_user_regs *regs);
 /* SYSCALL or SYSENTER that is no hypercall: on in the guest's callback of this CALLBACKTYPE_*, in kernel mode. pv/callback.c */
 void pv_syscall_bounce(struct cpu_user_regs *regs, unsigned type);
-/* `int n` or CPU exception raised by guest code; decides on emulation (#GP: priv_op; #PF: ro_fault), else injects. pv/guest_trap.c */
-void pv_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2_or_dr6);
+/* `int n`, #GP or #DB raised by guest code: emulated, or on to the guest's handler. pv/guest_trap.c */
+void pv_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t dr6);
+/* #PF by a supervisor read from ring 3: true if it was an IRETQ or LRETQ, and was performed. pv/far_return.c */
+bool pv_emulate_far_return(struct cpu_user_regs *regs);
 /* #PF in guest context, interrupts on: true if it was handled (emulated page-table write, spurious, LDT mapping). pv/ro_fault.c (mm) */
 bool pv_handle_page_fault(struct cpu_user_regs *regs, uint64_t cr2);
 /* #PF in hypervisor context below HV_VIRT_START … or in the LDT window: true if it was fixed and the access can be retried. */
