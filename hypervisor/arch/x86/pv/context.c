@@ -15,7 +15,6 @@
 #include "pv_core.h"
 
 #define FXSAVE_SIZE 512
-#define LDT_MAX     8192
 #define GDT_MAX     (FIRST_RESERVED_GDT_PAGE * 512)
 #define TICK_NS     10000000UL
 
@@ -85,10 +84,7 @@ static int check(const struct vcpu *v, const struct vcpu_guest_context *c)
     for (unsigned i = 0; i < ARRAY_SIZE(c->trap_ctxt); i++)
         if (!is_canonical(c->trap_ctxt[i].address))
             return -EINVAL;
-    if (c->ldt_ents > LDT_MAX || c->gdt_ents > GDT_MAX || (c->ldt_base & ~PAGE_MASK))
-        return -EINVAL;
-    if (c->ldt_ents &&
-        (!is_canonical(c->ldt_base) || !guest_range_ok(c->ldt_base, c->ldt_ents * 8)))
+    if (c->gdt_ents > GDT_MAX || !ldt_ok(c->ldt_base, c->ldt_ents))
         return -EINVAL;
     if (v->id == 0 && !vm_assist_valid(c->vm_assist))
         return -EINVAL;
@@ -156,12 +152,9 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
         memcpy(a->xsave, &c->fpu_ctxt, FXSAVE_SIZE);
         a->fpu_initialised = false; /* the legacy part only: the rest is as after reset */
     }
-    memset(a->dr, 0, sizeof(a->dr));
-    a->dr[6] = 0xffff0ff0UL;
-    a->dr[7] = 0x400;
     for (unsigned i = 0; i < 8; i++)
-        if (i != 4 && i != 5)
-            debugreg_set(v, i, c->debugreg[i]); /* one that a guest may not have stays off */
+        if (i != 4 && i != 5 && debugreg_set(v, i, c->debugreg[i]))
+            debugreg_set(v, i, 0); /* one that a guest may not have is off */
 }
 
 static void set_callbacks(struct vcpu *v, const struct vcpu_guest_context *c)

@@ -186,8 +186,8 @@ static long read_msrs(struct xen_domctl_cpu_policy *p)
 
 static bool has_run(const struct domain *d)
 {
-    for (unsigned i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i] && d->vcpu[i]->runstate.time[RUNSTATE_running])
+    for_each_vcpu(d, v)
+        if (v->runstate.time[RUNSTATE_running])
             return true;
     return false;
 }

@@ -67,10 +67,9 @@ int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries)
 
     if (entries > GUEST_ENTRIES)
         return -EINVAL;
-    for (n = 0; n < pages; n++)
-        if (frame_get_typed(mfn(frames[n]), v->domain, FT_SEGDESC))
-            break;
-    if (n < pages) {
+    for (n = 0; n < pages; n++) {
+        if (!frame_get_typed(mfn(frames[n]), v->domain, FT_SEGDESC))
+            continue;
         while (n--)
             frame_put_typed(mfn(frames[n]));
         return -EINVAL;

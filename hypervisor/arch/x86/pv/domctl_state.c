@@ -15,7 +15,7 @@
 /* A vCPU of d that is not our own. */
 static struct vcpu *other_vcpu(struct domain *d, uint32_t id)
 {
-    struct vcpu *v = id < d->max_vcpus ? d->vcpu[id] : NULL;
+    struct vcpu *v = domain_vcpu(d, id);
 
     return v == current ? NULL : v;
 }

@@ -83,14 +83,9 @@ int vcpumask_to_cpus(uint64_t bitmap, cpumask_t *out)
         if (copy_in(&bits, bitmap + base / 8))
             return -EFAULT;
         for (; bits; bits &= bits - 1) {
-            unsigned id = base + __builtin_ctzl(bits);
-            unsigned cpu;
+            const struct vcpu *v = domain_vcpu(d, base + __builtin_ctzl(bits));
+            unsigned cpu = v ? v->cpu : MAX_CPUS;
 
-            if (id >= d->max_vcpus)
-                return 0;
-            if (!d->vcpu[id])
-                continue;
-            cpu = d->vcpu[id]->cpu;
             /* Where its translations may be: on the CPU it runs on, or ran on last if that has not
              * flushed them. */
             if (cpu < MAX_CPUS && cpumask_test(&d->arch.dirty_cpus, cpu))
@@ -114,11 +109,7 @@ long arch_domain_relinquish(struct domain *d)
 {
     if (table_debts_pay())
         return -HC_RESTART;
-    for (unsigned i = 0; d->vcpu && i < d->max_vcpus; i++) {
-        struct vcpu *v = d->vcpu[i];
-
-        if (!v)
-            continue;
+    for_each_vcpu(d, v) {
         pv_destroy_gdt(v);
         pv_destroy_ldt(v);
         pv_drop_tables(v);

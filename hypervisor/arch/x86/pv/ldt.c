@@ -17,11 +17,17 @@ bool pv_destroy_ldt(struct vcpu *v)
     return pv_drop_descriptors(v, v->arch.ldt_frame, LDT_PAGES, ldt_slot_set);
 }
 
+bool ldt_ok(uint64_t base, uint64_t entries)
+{
+    return entries <= LDT_MAX_ENTRIES && !(base & ~PAGE_MASK) &&
+           (!entries || guest_range_ok(base, entries * 8));
+}
+
 int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned entries)
 {
     if (!entries)
         base = 0;
-    if (entries > LDT_MAX_ENTRIES || (base & ~PAGE_MASK) || !guest_range_ok(base, entries * 8UL))
+    if (!ldt_ok(base, entries))
         return -EINVAL;
     if (v->arch.ldt_base == base && v->arch.ldt_entries == entries)
         return 0;

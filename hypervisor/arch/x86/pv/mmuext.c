@@ -111,27 +111,24 @@ static long set_ldt(const struct mmuext_op *op, struct domain *d)
 static long fill_page(const struct mmuext_op *op, struct domain *d)
 {
     mfn_t to = mfn(op->arg1.mfn), from = mfn(op->arg2.src_mfn);
-    bool copy = op->cmd == MMUEXT_COPY_PAGE;
     void *src, *dst;
-    int rc;
+    long rc = 0;
 
-    if (copy && !frame_get(from, d))
+    if (frame_get_typed(to, d, FT_WRITABLE))
         return -EINVAL;
-    rc = frame_get_typed(to, d, FT_WRITABLE) ? -EINVAL : 0;
-    if (!rc) {
-        dst = map_frame(to);
-        if (copy) {
-            src = map_frame(from);
-            memcpy(dst, src, PAGE_SIZE);
-            unmap_frame(src);
-        } else {
-            memset(dst, 0, PAGE_SIZE);
-        }
-        unmap_frame(dst);
-        frame_put_typed(to);
-    }
-    if (copy)
+    dst = map_frame(to);
+    if (op->cmd == MMUEXT_CLEAR_PAGE) {
+        memset(dst, 0, PAGE_SIZE);
+    } else if (frame_get(from, d)) {
+        src = map_frame(from);
+        memcpy(dst, src, PAGE_SIZE);
+        unmap_frame(src);
         frame_put(from);
+    } else {
+        rc = -EINVAL;
+    }
+    unmap_frame(dst);
+    frame_put_typed(to);
     return rc;
 }
 

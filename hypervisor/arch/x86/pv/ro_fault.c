@@ -19,9 +19,8 @@
 #define PFEC_RSVD 8u
 #define PFEC_I    16u
 #define LDT_SIZE  0x10000
-#define TRIES                                                                          \
-    64 /* each is lost to the processor setting A or D in the entry: a handful at most \
-        */
+/* Each is lost to the processor setting A or D in the entry: a handful at most. */
+#define TRIES 64
 
 /* Apply w to the operand at p + offset, in an L1 table that is held. 0, or < 0: not written. The
  * lock is held. */
@@ -146,15 +145,13 @@ static bool handle_write(struct vcpu *v, struct cpu_user_regs *regs, uint64_t va
 bool pv_handle_page_fault(struct cpu_user_regs *regs, uint64_t va)
 {
     struct vcpu *v = current;
-    bool handled = false;
+    uint32_t ec = regs->error_code;
 
-    if (!(regs->error_code & (PFEC_RSVD | PFEC_I))) {
-        if (!(regs->error_code & PFEC_P))
-            handled = map_ldt(v, va);
-        else if ((regs->error_code & PFEC_W) && guest_kernel_mode(v))
-            handled = handle_write(v, regs, va);
-    }
-    return handled;
+    if (ec & (PFEC_RSVD | PFEC_I))
+        return false;
+    if (!(ec & PFEC_P))
+        return map_ldt(v, va);
+    return (ec & PFEC_W) && guest_kernel_mode(v) && handle_write(v, regs, va);
 }
 
 /*

@@ -133,6 +133,7 @@ void pv_drop_tables(struct vcpu *v);
 int pv_pin_table(struct domain *d, mfn_t m, enum frame_type t);
 int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries);
 void pv_destroy_gdt(struct vcpu *v);
+bool ldt_ok(uint64_t base, uint64_t entries);           /* may a guest have this LDT? */
 /*
  * Build dom0 from the boot modules (there is one at least): memory, tables, start_info, vCPU 0's registers. Prints what it does.
  * What is wrong, and *how to mend it, for people; NULL: done. pv/dom0_*.c
