@@ -47,10 +47,7 @@
 
 #define XSTATE_AVX512 (7u << 5)
 
-#define ALL                \
-    {                      \
-        ~0u, ~0u, ~0u, ~0u \
-    }
+#define ALL          ~0u, ~0u, ~0u, ~0u
 #define MAX_BASIC    0xdu
 #define MAX_EXTENDED 0x80000008u
 
@@ -59,15 +56,15 @@ static const struct {
     uint32_t first, last;
     struct cpuid_regs keep;
 } policy[] = {
-    {0, 0, ALL},
+    {0, 0, {ALL}},
     {1, 1, {~0u, 0x0000ff00, KEEP_1_ECX, KEEP_1_EDX}},
-    {2, 2, ALL},
+    {2, 2, {ALL}},
     /* sub-leaves alike; sharing between CPUs is not a vCPU's business */
     {4, 4, {0x00003fff, ~0u, ~0u, ~0u}},
     {7, 7, {0, KEEP_7_EBX, KEEP_7_ECX, KEEP_7_EDX}},
-    {0x80000000, 0x80000000, ALL},
+    {0x80000000, 0x80000000, {ALL}},
     {0x80000001, 0x80000001, {~0u, ~0u, KEEP_E1_ECX, KEEP_E1_EDX}},
-    {0x80000002, 0x80000006, ALL},
+    {0x80000002, 0x80000006, {ALL}},
     {0x80000007, 0x80000007, {0, 0, 0, BIT(8)}}, /* invariant TSC */
     {0x80000008, 0x80000008, {0x0000ffff, 0, 0, 0}},
 };
