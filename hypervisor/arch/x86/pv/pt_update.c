@@ -126,24 +126,20 @@ int pt_edit_upper(struct pt_edit *e, pte_t *p, enum frame_type t, pte_t new)
     return 0;
 }
 
-static pte_t *walk_tables(struct vcpu *v, uint64_t va)
+/* From L4 table m down: the L1 table of va; frame 0: none. *all: what the entries on the way share. */
+static mfn_t find_l1(mfn_t m, uint64_t va, pte_t *all)
 {
-    mfn_t m = v->arch.guest_table;
-
     if (!guest_range_ok(va & PAGE_MASK, 1) || !mfn_is_set(m))
-        return NULL;
+        return mfn(0);
     for (unsigned level = 4; level > 1; level--) {
-        pte_t e = READ_ONCE(((pte_t *)frame_peek(m))[pte_index(va, level)]);
+        pte_t e = ram_frame(m) ? READ_ONCE(((pte_t *)frame_peek(m))[pte_index(va, level)]) : 0;
 
         if (!(e & PTE_P))
-            return NULL;
+            return mfn(0);
+        *all &= e;
         m = pte_mfn(e);
     }
-    v->arch.walk.region = va >> 21;
-    v->arch.walk.edits = v->domain->arch.upper_edits;
-    v->arch.walk.l4 = v->arch.guest_table;
-    v->arch.walk.l1 = m;
-    return (pte_t *)frame_peek(m) + pte_index(va, 1);
+    return ram_frame(m) ? m : mfn(0);
 }
 
 /*
@@ -152,28 +148,28 @@ static pte_t *walk_tables(struct vcpu *v, uint64_t va)
  */
 pte_t *pt_walk(struct vcpu *v, uint64_t va)
 {
-    if (likely(v->arch.walk.region == va >> 21 &&
-               v->arch.walk.edits == v->domain->arch.upper_edits &&
-               mfn_eq(v->arch.walk.l4, v->arch.guest_table) && v->arch.walk.l1.m))
-        return (pte_t *)frame_peek(v->arch.walk.l1) + pte_index(va, 1);
-    return walk_tables(v, va);
+    uint64_t edits = v->domain->arch.upper_edits;
+    mfn_t l4 = v->arch.guest_table;
+    pte_t all = ~0UL;
+
+    if (unlikely(v->arch.walk.region != va >> 21 || v->arch.walk.edits != edits ||
+                 !mfn_eq(v->arch.walk.l4, l4))) {
+        v->arch.walk.region = va >> 21;
+        v->arch.walk.edits = edits;
+        v->arch.walk.l4 = l4;
+        v->arch.walk.l1 = find_l1(l4, va, &all);
+    }
+    if (!v->arch.walk.l1.m)
+        return NULL;
+    return (pte_t *)frame_peek(v->arch.walk.l1) + pte_index(va, 1);
 }
 
 pte_t pt_lookup(mfn_t m, uint64_t va, bool *writable)
 {
-    pte_t e = 0, all = PTE_RW;
+    pte_t all = PTE_RW, e;
 
-    if (!guest_range_ok(va & PAGE_MASK, 1) || !m.m)
-        return 0;
-    for (unsigned level = 4; level; level--) {
-        if (!ram_frame(m))
-            return 0;
-        e = READ_ONCE(((pte_t *)frame_peek(m))[pte_index(va, level)]);
-        if (!(e & PTE_P))
-            return 0;
-        all &= e;
-        m = pte_mfn(e);
-    }
-    *writable = all;
-    return e;
+    m = find_l1(m, va, &all);
+    e = m.m ? READ_ONCE(((pte_t *)frame_peek(m))[pte_index(va, 1)]) : 0;
+    *writable = all & e;
+    return e & PTE_P ? e : 0;
 }
