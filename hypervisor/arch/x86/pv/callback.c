@@ -8,7 +8,6 @@
  * (asm/pv.h). Invariant: what is written into the guest goes through
  * copy_to_guest into its own address space; a guest whose stack cannot take it is crashed, alone.
  */
-#include <hv/printk.h>
 #include "pv_core.h"
 
 _Static_assert(TBF_ERROR_CODE == 1 && TBF_FAILSAFE == 4, "a word of the frame each");

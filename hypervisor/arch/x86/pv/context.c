@@ -10,8 +10,6 @@
  */
 #include <hv/sched.h>
 #include <hv/string.h>
-#include <hv/time.h>
-#include <asm/msr.h>
 #include "pv_core.h"
 
 #define FXSAVE_SIZE 512
@@ -43,8 +41,8 @@ int arch_vcpu_create(struct vcpu *v)
     a->guest_table = a->guest_table_user = INVALID_MFN;
     for (unsigned i = 0; i < ARRAY_SIZE(a->gdt_frame); i++)
         a->gdt_frame[i] = a->ldt_frame[i] = INVALID_MFN;
-    a->dr[6] = 0xffff0ff0UL;
-    a->dr[7] = 0x400;
+    a->dr[6] = DR6_ONES;
+    a->dr[7] = DR7_ONES;
     if (v->domain->is_idle)
         return 0;
     a->cr4_guest = pv_guest_cr4(0);

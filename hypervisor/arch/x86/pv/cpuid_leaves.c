@@ -10,7 +10,6 @@
  */
 #include "../../../common/domctl/domctl.h"
 #include "../../../common/sysctl/sysctl.h"
-#include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include <asm/pv.h>
 #include <asm/uaccess.h>

@@ -13,7 +13,6 @@
 #include <hv/printk.h>
 #include <hv/string.h>
 #include <asm/acpi.h>
-#include <xen/arch-x86/xen.h>
 
 #define VA_MODULE   0xffff820000000000UL /* slot 260: the kernel module, while it is read */
 #define MIN_PAGES   ((16UL << 20) >> PAGE_SHIFT)

@@ -6,7 +6,6 @@
  */
 #include "../../../common/domctl/domctl.h"
 #include <asm/cpufeature.h>
-#include <asm/msr.h>
 #include <hv/frame_priv.h>
 #include <hv/sched.h>
 #include <hv/string.h>

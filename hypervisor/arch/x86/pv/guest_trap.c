@@ -12,8 +12,6 @@
 
 #define EMULATE_PREFIX 0x6e65780b0fUL /* ud2, "xen": priv_op.c emulates the CPUID after it */
 
-#define DR6_DEFAULT 0xffff0ff0UL
-
 /* `int n` at rip. May the guest's code raise this vector? The gate's ring: 0 nobody, 1 and 2 its
  * kernel, 3 everybody. Otherwise #GP with ec, which has the gate's index. */
 static void soft_interrupt(struct vcpu *v, struct cpu_user_regs *regs, uint64_t rip, uint32_t ec)
@@ -44,8 +42,8 @@ static void general_protection(struct vcpu *v, struct cpu_user_regs *regs)
  * CPU says. */
 static void debug_exception(struct vcpu *v, uint64_t dr6)
 {
-    v->arch.dr[6] |= dr6 & ~DR6_DEFAULT;
-    v->arch.dr[6] &= dr6 | ~DR6_DEFAULT;
+    v->arch.dr[6] |= dr6 & ~DR6_ONES;
+    v->arch.dr[6] &= dr6 | ~DR6_ONES;
     pv_inject(v, TRAP_DB, 0);
 }
 

@@ -6,8 +6,6 @@
  * with interrupts on. One hypercall: life-of-a-hypercall starts here.
  */
 #include <hv/dispatch.h>
-#include <hv/printk.h>
-#include <hv/sched.h>
 #include <hv/string.h>
 #include <xen/event_channel.h>
 #include <xen/physdev.h>

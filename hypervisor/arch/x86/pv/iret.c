@@ -8,7 +8,6 @@
  * is dropped; a rip, cs or ss that the CPU refuses comes back to the guest as an exception on our
  * own IRET.
  */
-#include <hv/printk.h>
 #include "pv_core.h"
 
 long do_iret(struct hypercall *hc)

@@ -7,7 +7,6 @@
  * Interface: asm/l1_entry.h, which has the short way; this is the long one.
  */
 #include <asm/pv_mm.h>
-#include <asm/cpufeature.h>
 
 /* The last frame number that a PTE can hold: what an INVALID_MFN becomes in one. */
 #define PTE_MFN_MAX (PTE_ADDR_MASK >> PAGE_SHIFT)

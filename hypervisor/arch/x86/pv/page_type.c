@@ -41,8 +41,6 @@
  * (-EINVAL), not waited for, or is taking it down with preemption checks.
  */
 #include <asm/pv_mm.h>
-#include <hv/printk.h>
-#include <hv/string.h>
 
 static bool is_table(enum frame_type t)
 {

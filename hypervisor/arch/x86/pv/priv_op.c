@@ -9,7 +9,6 @@
  */
 #include "pv_core.h"
 #include <asm/insn.h>
-#include <asm/msr.h>
 #include <hv/string.h>
 
 static const uint8_t emulate_prefix[5] = {0x0f, 0x0b, 'x', 'e', 'n'};

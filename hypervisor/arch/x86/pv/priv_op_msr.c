@@ -5,8 +5,6 @@
  * lock.
  */
 #include "pv_core.h"
-#include <asm/msr.h>
-#include <asm/page.h>
 
 #define MSR_MISC_ENABLE      0x1a0
 #define MSR_UCODE_REV        0x8b

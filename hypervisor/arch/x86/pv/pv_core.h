@@ -3,11 +3,9 @@
 #ifndef PV_CORE_H
 #define PV_CORE_H
 
-#include <hv/domain.h>
-#include <hv/vcpu.h>
 #include <asm/cpu.h>
+#include <asm/msr.h>
 #include <asm/pv.h>
-#include <asm/traps.h>
 #include <asm/uaccess.h>
 
 #define X86_EFLAGS_TF   (1UL << 8)
@@ -18,6 +16,10 @@
 #define X86_EFLAGS_RF   (1UL << 16)
 #define X86_EFLAGS_VM   (1UL << 17)
 #define X86_EFLAGS_AC   (1UL << 18)
+
+/* Bits of DR6 and DR7 that are always one: all that are set in registers nobody wrote. */
+#define DR6_ONES 0xffff0ff0UL
+#define DR7_ONES 0x400UL
 
 static inline bool is_canonical(uint64_t a)
 {

@@ -8,11 +8,7 @@
  */
 #include "pv_core.h"
 
-#define CR4_DE 8UL
-
-#define DR6_ONES  0xffff0ff0UL
 #define DR6_ZEROS 0x1000UL
-#define DR7_ONES  0x400UL
 #define DR7_ZEROS 0xd800UL
 #define DR7_GD    0x2000UL
 
