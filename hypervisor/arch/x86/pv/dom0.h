@@ -17,7 +17,7 @@ struct dom0_image {
     struct elf_kernel elf;
 
     /* Virtual, page-aligned; [v_start, v_end) is mapped at the start, pfn 0 at v_start. */
-    uint64_t v_start, initrd, p2m, start_info, page_tables, stack, v_end;
+    uint64_t v_start, p2m, start_info, page_tables, stack, v_end;
     uint64_t nr_page_tables; /* of them in the mapped area */
     uint64_t initrd_bytes;
     bool initrd_mapped;
@@ -43,8 +43,6 @@ static inline mfn_t dom0_va_mfn(const struct dom0_image *im, uint64_t va)
 }
 /* Copy to dom0's memory at a mapped virtual address. */
 void dom0_write(const struct dom0_image *im, uint64_t va, const void *src, uint64_t n);
-/* Tables needed to map [start, end), all four levels but the L4. */
-uint64_t dom0_tables_for(uint64_t start, uint64_t end);
 /* Build the tables and have them validated and pinned, as any guest's. */
 const char *dom0_make_tables(struct dom0_image *im);
 

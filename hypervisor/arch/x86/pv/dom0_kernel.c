@@ -67,7 +67,8 @@ static void write_start_info(const struct dom0_image *im, const char *cmdline)
         si->nr_p2m_frames = im->list_pages + im->list_tables;
     }
     if (im->initrd_bytes) {
-        si->mod_start = im->initrd_mapped ? im->initrd : im->initrd_pfn;
+        si->mod_start =
+            im->initrd_mapped ? im->v_start + (im->initrd_pfn << PAGE_SHIFT) : im->initrd_pfn;
         si->mod_len = im->initrd_bytes;
         si->flags |= im->initrd_mapped ? 0 : SIF_MOD_START_PFN;
     }
@@ -117,9 +118,8 @@ static void describe(const struct dom0_image *im)
             im->nr_pages >> 8);
     pr_info("dom0:   kernel      %#lx-%#lx, entry %#lx\n", k->virt_start, k->virt_end, k->entry);
     if (im->initrd_bytes)
-        pr_info("dom0:   initrd      %lu KiB at %s %#lx\n", im->initrd_bytes >> 10,
-                im->initrd_mapped ? "address" : "pfn",
-                im->initrd_mapped ? im->initrd : im->initrd_pfn);
+        pr_info("dom0:   initrd      %lu KiB at pfn %#lx%s\n", im->initrd_bytes >> 10,
+                im->initrd_pfn, im->initrd_mapped ? "" : ", not mapped");
     pr_info("dom0:   P2M list    %#lx\n", im->p2m);
     pr_info("dom0:   start_info  %#lx, tables %#lx (%lu), stack %#lx, end %#lx\n", im->start_info,
             im->page_tables, im->nr_page_tables, im->stack, im->v_end);

@@ -22,7 +22,8 @@ static uint64_t span(uint64_t start, uint64_t end, unsigned shift)
     return ((end - 1) >> shift) - (start >> shift) + 1;
 }
 
-uint64_t dom0_tables_for(uint64_t start, uint64_t end)
+/* Tables needed to map [start, end), all four levels but the L4. */
+static uint64_t tables_for(uint64_t start, uint64_t end)
 {
     return span(start, end, 21) + span(start, end, 30) + span(start, end, 39);
 }
@@ -38,14 +39,14 @@ static uint64_t place(uint64_t *at, uint64_t bytes)
 const char *dom0_layout(struct dom0_image *im)
 {
     const struct elf_kernel *k = &im->elf;
-    uint64_t at = k->virt_end, list = im->nr_pages * sizeof(uint64_t), tables, used;
+    uint64_t at = k->virt_end, list = im->nr_pages * sizeof(uint64_t), tables;
 
     im->v_start = k->virt_base;
     if (im->v_start & (END_ALIGN - 1))
         return "note VIRT_BASE is not a multiple of 4 MiB";
     im->initrd_mapped = im->initrd_bytes && !k->mod_start_pfn;
     if (im->initrd_mapped)
-        im->initrd = place(&at, im->initrd_bytes);
+        im->initrd_pfn = (place(&at, im->initrd_bytes) - im->v_start) >> PAGE_SHIFT;
     im->p2m = k->init_p2m == ELF_UNSET ? place(&at, list) : k->init_p2m;
     im->start_info = place(&at, PAGE_SIZE);
     im->page_tables = at;
@@ -56,7 +57,7 @@ const char *dom0_layout(struct dom0_image *im)
         im->v_end = ROUND_UP(im->stack + PAGE_SIZE + ROOM, END_ALIGN);
         if (im->v_end <= im->v_start)
             return "the kernel is placed too close to the top of the address space";
-        if (1 + dom0_tables_for(im->v_start, im->v_end) <= tables)
+        if (1 + tables_for(im->v_start, im->v_end) <= tables)
             break;
     }
     im->nr_page_tables = tables;
@@ -65,14 +66,12 @@ const char *dom0_layout(struct dom0_image *im)
     if (!guest_range_ok(im->v_start, im->v_end - im->v_start))
         return "the kernel (note VIRT_BASE) is placed at a non-canonical address";
 
-    used = (im->v_end - im->v_start) >> PAGE_SHIFT;
+    im->used_pages = (im->v_end - im->v_start) >> PAGE_SHIFT;
     im->list_pfn = (im->p2m - im->v_start) >> PAGE_SHIFT;
     im->list_pages = PAGES(list);
-    if (im->initrd_mapped)
-        im->initrd_pfn = (im->initrd - im->v_start) >> PAGE_SHIFT;
-    else if (im->initrd_pages) {
-        im->initrd_pfn = used;
-        used += im->initrd_pages;
+    if (!im->initrd_mapped) {
+        im->initrd_pfn = im->used_pages;
+        im->used_pages += im->initrd_pages;
     }
     if (k->init_p2m != ELF_UNSET) {
         uint64_t end = im->p2m + (im->list_pages << PAGE_SHIFT);
@@ -80,12 +79,11 @@ const char *dom0_layout(struct dom0_image *im)
         if (end < im->p2m || !guest_range_ok(im->p2m, end - im->p2m) ||
             (im->p2m < im->v_end && end > im->v_start))
             return "note INIT_P2M names addresses that are not free";
-        im->list_pfn = used;
-        im->list_tables = dom0_tables_for(im->p2m, end);
-        used += im->list_pages + im->list_tables;
+        im->list_pfn = im->used_pages;
+        im->list_tables = tables_for(im->p2m, end);
+        im->used_pages += im->list_pages + im->list_tables;
     }
-    im->used_pages = used;
-    if (used > im->nr_pages)
+    if (im->used_pages > im->nr_pages)
         return "dom0_mem is too small for the kernel, its initrd and its tables";
     return NULL;
 }
