@@ -50,8 +50,8 @@ static const struct domctl_entry {
     [XEN_DOMCTL_set_ext_vcpucontext] = {domctl_set_ext_vcpucontext, false, false},
     [XEN_DOMCTL_getvcpuextstate] = {domctl_getvcpuextstate, false, true},
     [XEN_DOMCTL_setvcpuextstate] = {domctl_setvcpuextstate, false, false},
-    [XEN_DOMCTL_get_vcpu_msrs] = {domctl_get_vcpu_msrs, false, true},
-    [XEN_DOMCTL_set_vcpu_msrs] = {domctl_set_vcpu_msrs, false, false},
+    [XEN_DOMCTL_get_vcpu_msrs] = {domctl_vcpu_msrs, false, true},
+    [XEN_DOMCTL_set_vcpu_msrs] = {domctl_vcpu_msrs, false, false},
     [XEN_DOMCTL_getpageframeinfo3] = {domctl_getpageframeinfo3, false, false},
 };
 

@@ -26,8 +26,7 @@ domctl_fn domctl_max_vcpus, domctl_setvcpucontext, domctl_getvcpucontext, domctl
 
 domctl_fn domctl_get_cpu_policy, domctl_set_cpu_policy; /* arch/x86/pv/cpuid_leaves.c */
 domctl_fn domctl_get_ext_vcpucontext, domctl_set_ext_vcpucontext, domctl_getvcpuextstate,
-    domctl_setvcpuextstate, domctl_get_vcpu_msrs, domctl_set_vcpu_msrs,
-    domctl_getpageframeinfo3; /* arch/x86/pv/domctl_state.c */
+    domctl_setvcpuextstate, domctl_vcpu_msrs, domctl_getpageframeinfo3; /* arch/x86/pv/domctl_state.c */
 
 void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 

@@ -101,7 +101,7 @@ long domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op, struct hype
     uint64_t to = (uint64_t)e->buffer.p;
     struct extstate_header h;
     uint32_t size;
-    long rc;
+    long rc = 0;
 
     if (!v)
         return -ESRCH;
@@ -114,14 +114,13 @@ long domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op, struct hype
     h.xcr0 = v->arch.xcr0;
     h.xcr0_accum = cpu_has.xsave ? v->arch.xcr0_accum | XCR0_LEGACY : 0;
     size = image_size(h.xcr0_accum);
-    rc = e->size < sizeof(h) + size || e->xfeature_mask != cpu_has.xcr0_mask ? -EINVAL : 0;
-    if (!rc)
-        rc = copy_out(to, &h);
-    if (!rc)
-        rc = copy_to_guest(to + sizeof(h), v->arch.xsave, size);
-    vcpu_unpause(v);
-    if (!rc)
+    if (e->size < sizeof(h) + size || e->xfeature_mask != cpu_has.xcr0_mask)
+        rc = -EINVAL;
+    else if (copy_out(to, &h) || copy_to_guest(to + sizeof(h), v->arch.xsave, size))
+        rc = -EFAULT;
+    else
         e->size = sizeof(h) + size;
+    vcpu_unpause(v);
     return rc;
 }
 
@@ -187,19 +186,14 @@ long domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op, struct hype
 
 /* --- MSRs: a PV guest has none of its own beside what its context holds ---------------------- */
 
-long domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
+long domctl_vcpu_msrs(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
 {
     if (!other_vcpu(d, op->u.vcpu_msrs.vcpu))
         return -ESRCH;
+    if (op->cmd == XEN_DOMCTL_set_vcpu_msrs && op->u.vcpu_msrs.msr_count)
+        return -EINVAL;
     op->u.vcpu_msrs.msr_count = 0;
     return 0;
-}
-
-long domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op, struct hypercall *hc)
-{
-    if (!other_vcpu(d, op->u.vcpu_msrs.vcpu))
-        return -ESRCH;
-    return op->u.vcpu_msrs.msr_count ? -EINVAL : 0;
 }
 
 /* --- types of frames ------------------------------------------------------------------------- */
