@@ -61,15 +61,10 @@ int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, mfn_t f, bool readonl
     if (new_addr && contains_pte)
         return GNTST_general_error;
     spin_lock(lock);
-    if (new_addr) {
-        p = pt_walk(v, new_addr);
-        if (!p) {
-            spin_unlock(lock);
-            return GNTST_general_error;
-        }
+    p = new_addr ? pt_walk(v, new_addr) : NULL;
+    if (p)
         new = __atomic_exchange_n(p, 0, __ATOMIC_SEQ_CST);
-    }
-    p = find_entry(v, host_addr, contains_pte);
+    p = p || !new_addr ? find_entry(v, host_addr, contains_pte) : NULL;
     if (p) {
         old = READ_ONCE(*p);
         if ((old & (PTE_P | PTE_GRANT)) == (PTE_P | PTE_GRANT) && mfn_eq(pte_mfn(old), f) &&

@@ -44,7 +44,7 @@ int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned entries)
  * No lock, since interrupts may be off and who holds mmu_lock may wait for this CPU's TLB flush: if
  * the tables change under the walk, a page of the guest's own with good descriptors shows.
  */
-bool pv_map_ldt_page(struct vcpu *v, unsigned page)
+bool pv_map_ldt_page(struct vcpu *v, uint64_t page)
 {
     bool writable;
     pte_t e;

@@ -138,25 +138,17 @@ long table_debts_pay(void)
 static int promote(struct frame *f, struct domain *d, enum frame_type t, bool was_partial)
 {
     int rc = validate_table(f, t, d);
+    bool partial = rc && f->aux;
+    uint64_t left = !rc ? TYPE_VALID | 1 : partial ? TYPE_PARTIAL : type_stamp_now();
 
-    if (!rc) {
-        leave_busy(f, TYPE_WORD(t) | TYPE_VALID | 1);
-        if (was_partial)
-            frame_put(frame_mfn(f)); /* PARTIAL's; the caller has one */
-        return 0;
-    }
-    if (f->aux) {
-        if (!was_partial)
-            __atomic_fetch_add(
-                &f->ref, 1, __ATOMIC_RELAXED); /* PARTIAL's; the caller has one, so it is not 0 */
-        leave_busy(f, TYPE_WORD(t) | TYPE_PARTIAL);
-        if (rc != -HC_RESTART)
-            debt_add(f);
-    } else {
-        leave_busy(f, TYPE_WORD(t) | type_stamp_now());
-        if (was_partial)
-            frame_put(frame_mfn(f));
-    }
+    /* PARTIAL has a reference of its own; the caller has one, so the count is not 0. */
+    if (partial && !was_partial)
+        __atomic_fetch_add(&f->ref, 1, __ATOMIC_RELAXED);
+    leave_busy(f, TYPE_WORD(t) | left);
+    if (was_partial && !partial)
+        frame_drop(f);
+    if (partial && rc != -HC_RESTART)
+        debt_add(f);
     return rc;
 }
 

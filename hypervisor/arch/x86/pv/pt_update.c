@@ -126,7 +126,8 @@ int pt_edit_upper(struct pt_edit *e, pte_t *p, enum frame_type t, pte_t new)
     return 0;
 }
 
-/* From L4 table m down: the L1 table of va; frame 0: none. *all: what the entries on the way share. */
+/* From L4 table m down: the L1 table of va; frame 0: none. *all: what the entries on the way share.
+ */
 static mfn_t find_l1(mfn_t m, uint64_t va, pte_t *all)
 {
     if (!guest_range_ok(va & PAGE_MASK, 1) || !mfn_is_set(m))

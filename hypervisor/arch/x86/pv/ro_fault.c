@@ -18,9 +18,8 @@
 #define PFEC_W    2u
 #define PFEC_RSVD 8u
 #define PFEC_I    16u
-#define LDT_SIZE  0x10000
 /* Each is lost to the processor setting A or D in the entry: a handful at most. */
-#define TRIES 64
+#define TRIES     64
 
 /* Apply w to the operand at p + offset, in an L1 table that is held. 0, or < 0: not written. The
  * lock is held. */
@@ -111,10 +110,7 @@ static bool drop_device_write(struct cpu_user_regs *regs)
 
 static bool map_ldt(struct vcpu *v, uint64_t va)
 {
-    uint64_t window = ldt_window_va(this_cpu_id());
-
-    return va >= window && va < window + LDT_SIZE &&
-           pv_map_ldt_page(v, (va - window) >> PAGE_SHIFT);
+    return pv_map_ldt_page(v, (va - ldt_window_va(this_cpu_id())) >> PAGE_SHIFT);
 }
 
 static bool handle_write(struct vcpu *v, struct cpu_user_regs *regs, uint64_t va)

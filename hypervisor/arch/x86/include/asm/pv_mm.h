@@ -114,7 +114,7 @@ mfn_t m2p_chunk_mfn(unsigned i); /* first frame of 2 MiB piece i of the M2P; INV
 /* --- ldt.c --- */
 int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned entries);
 bool pv_destroy_ldt(struct vcpu *v); /* true if something was mapped: flush */
-bool pv_map_ldt_page(struct vcpu *v, unsigned page);
+bool pv_map_ldt_page(struct vcpu *v, uint64_t page); /* of the window; false also if it has no such page */
 
 /* --- descriptor.c --- */
 bool descriptor_ok(uint64_t *desc); /* may be adjusted; false: refused */
