@@ -148,8 +148,7 @@ static void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs)
     if (pv_handle_page_fault(regs, cr2) ||
         (unlikely((regs->error_code & (PFEC_P | PFEC_U)) == PFEC_P) && pv_emulate_far_return(regs)))
         return;
-    irq_disable();
-    pv_raise(v, regs, TRAP_PF, true, pv_page_fault_seen(v, cr2, regs->error_code));
+    pv_inject_page_fault(v, cr2, regs->error_code);
 }
 
 /* An exception of a guest's, not by way of an IST stack. What no emulator wants goes straight to

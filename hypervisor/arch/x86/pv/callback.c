@@ -11,11 +11,13 @@
 #include "pv_core.h"
 
 _Static_assert(TBF_ERROR_CODE == 1 && TBF_FAILSAFE == 4, "a word of the frame each");
-_Static_assert(TBF_INTERRUPT == 2, "pv_raise()");
 
 /* --- the frame ------------------------------------------------------------------------------- */
 
-static uint64_t frame_flags(const struct vcpu *v, const struct cpu_user_regs *regs, uint8_t mask)
+/* Written upwards from `at`, a range that was checked. False: the guest cannot take it. */
+static inline bool write_frame(const struct vcpu *v, const struct cpu_user_regs *regs,
+                               unsigned what, uint32_t error_code, uint16_t cs, uint8_t mask,
+                               uint64_t at)
 {
     uint64_t flags = regs->rflags & ~(X86_EFLAGS_IF | X86_EFLAGS_IOPL);
 
@@ -23,16 +25,6 @@ static uint64_t frame_flags(const struct vcpu *v, const struct cpu_user_regs *re
         flags |= X86_EFLAGS_IF;
     if (unlikely(vm_assisted(v->domain, VMASST_TYPE_architectural_iopl)))
         flags |= iopl_flags(v);
-    return flags;
-}
-
-/* Written upwards from `at`, a range that was checked. False: the guest cannot take it. */
-static inline bool write_frame(const struct vcpu *v, const struct cpu_user_regs *regs,
-                               unsigned what, uint32_t error_code, uint16_t cs, uint8_t mask,
-                               uint64_t at)
-{
-    uint64_t flags = frame_flags(v, regs, mask);
-
     guest_open();
     guest_put(at, regs->rcx, fault);
     guest_put(at + 8, regs->r11, fault);
@@ -122,19 +114,11 @@ static void no_trap_handler(struct vcpu *v, unsigned vector, uint32_t error_code
                  vector, error_code, (unsigned long)guest_regs()->rip);
 }
 
-uint32_t pv_page_fault_seen(struct vcpu *v, uint64_t addr, uint32_t error_code)
-{
-    v->info_here->arch.cr2 = addr;
-    v->arch.cr2 = addr;
-    return guest_kernel_mode(v) ? error_code & ~4U : error_code | 4;
-}
-
 void pv_raise(struct vcpu *v, struct cpu_user_regs *regs, unsigned vector, bool with_error_code,
               uint32_t error_code)
 {
     const struct trap_info *t = &v->arch.traps[vector];
-    /* TI_GET_IF is bit 2 of the flags, TBF_INTERRUPT bit 1 */
-    unsigned what = (TI_GET_IF(t) >> 1) | with_error_code;
+    unsigned what = (TI_GET_IF(t) ? TBF_INTERRUPT : 0) | with_error_code;
 
     if (likely(t->address))
         bounce(v, regs, t->address, what, error_code);
@@ -149,7 +133,11 @@ void pv_inject(struct vcpu *v, unsigned vector, uint32_t error_code)
 
 void pv_inject_page_fault(struct vcpu *v, uint64_t addr, uint32_t error_code)
 {
-    pv_inject(v, TRAP_PF, pv_page_fault_seen(v, addr, error_code));
+    v->info_here->arch.cr2 = addr;
+    v->arch.cr2 = addr;
+    /* Its user and its kernel run in ring 3 both. */
+    error_code = guest_kernel_mode(v) ? error_code & ~4U : error_code | 4;
+    pv_raise(v, guest_regs(), TRAP_PF, true, error_code);
 }
 
 void pv_syscall_bounce(struct cpu_user_regs *regs, unsigned type)

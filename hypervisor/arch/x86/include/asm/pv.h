@@ -36,8 +36,6 @@ static inline bool trap_has_error_code(unsigned vector)
 {
     return vector < 32 && ((1U << vector) & 0x227d00); /* 8, 10-14, 17, 21 */
 }
-/* Show a page fault's address to the guest; the error code as it sees it: its user and its kernel run in ring 3 both. Own vCPU */
-uint32_t pv_page_fault_seen(struct vcpu *v, uint64_t addr, uint32_t error_code);
 /* #UD: is the instruction the prefix by which a guest asks for CPUID to be emulated? guest_trap.c */
 bool pv_forced_emulation(const struct cpu_user_regs *regs);
 /*
