@@ -132,15 +132,18 @@ static long put_all(struct list_out *o)
     return rc;
 }
 
-static long put_msrs(uint64_t guest, uint32_t *nr)
+/* Both lists of a policy, as far as the tool has a place for them; and how long they are. */
+static long put_policy(struct list_out *o, uint32_t *nr_leaves, uint64_t msrs, uint32_t *nr_msrs)
 {
-    static const xen_msr_entry_t msrs[MAX_MSRS] = {{.idx = MSR_PLATFORM_INFO},
-                                                   {.idx = MSR_ARCH_CAPS}};
+    static const xen_msr_entry_t values[MAX_MSRS] = {{.idx = MSR_PLATFORM_INFO},
+                                                     {.idx = MSR_ARCH_CAPS}};
+    long rc = o->guest ? put_all(o) : 0;
 
-    if (*nr < MAX_MSRS)
-        return -ENOBUFS;
-    *nr = MAX_MSRS;
-    return copy_to_guest(guest, msrs, sizeof(msrs));
+    if (!rc && msrs)
+        rc = *nr_msrs < MAX_MSRS ? -ENOBUFS : copy_to_guest(msrs, values, sizeof(values));
+    *nr_leaves = o->guest ? o->n : MAX_LEAVES;
+    *nr_msrs = MAX_MSRS;
+    return rc;
 }
 
 /* --- domctl ---------------------------------------------------------------------------------- */
@@ -149,12 +152,8 @@ long domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op, struct hyper
 {
     struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
     struct list_out o = {.guest = (uint64_t)p->leaves.p, .room = p->nr_leaves, .d = d};
-    long rc = put_all(&o);
 
-    p->nr_leaves = o.n;
-    if (!rc)
-        rc = put_msrs((uint64_t)p->msrs.p, &p->nr_msrs);
-    return rc;
+    return put_policy(&o, &p->nr_leaves, (uint64_t)p->msrs.p, &p->nr_msrs);
 }
 
 static bool leaf_known(const xen_cpuid_leaf_t *l)
@@ -235,24 +234,13 @@ long sysctl_get_cpu_policy(struct xen_sysctl *op)
 {
     struct xen_sysctl_cpu_policy *p = &op->u.cpu_policy;
     struct list_out o = {.guest = (uint64_t)p->leaves.p, .room = p->nr_leaves};
-    long rc = 0;
 
     if (p->_rsvd || p->index > XEN_SYSCTL_cpu_policy_hvm_default)
         return -EINVAL;
     if (p->index == XEN_SYSCTL_cpu_policy_hvm_max || p->index == XEN_SYSCTL_cpu_policy_hvm_default)
         return -EOPNOTSUPP;
     o.raw = p->index <= XEN_SYSCTL_cpu_policy_host;
-    if (!p->leaves.p) {
-        p->nr_leaves = MAX_LEAVES;
-    } else {
-        rc = put_all(&o);
-        p->nr_leaves = o.n;
-    }
-    if (!p->msrs.p)
-        p->nr_msrs = MAX_MSRS;
-    else if (!rc)
-        rc = put_msrs((uint64_t)p->msrs.p, &p->nr_msrs);
-    return rc;
+    return put_policy(&o, &p->nr_leaves, (uint64_t)p->msrs.p, &p->nr_msrs);
 }
 
 static void featureset(bool raw, uint32_t words[NR_FEATURES])
