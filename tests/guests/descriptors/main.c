@@ -7,7 +7,9 @@
  * than the guest's part (the hypervisor's own selectors follow), or by an LDT at an address that is
  * not the guest's. Frames of a table in use must not be writable, and be ordinary again after.
  */
+#include <rt/event.h>
 #include <rt/test.h>
+#include <rt/vcpu.h>
 
 #define DATA64 0x00cff3000000ffff /* flat data, DPL 3 */
 #define CODE64 0x00affb000000ffff /* 64-bit code, DPL 3 */
@@ -261,5 +263,56 @@ static void test_gs_swap(void)
     page_free(user);
 }
 
+static bool stop;
+
+/* Keeps the only CPU busy while vCPU 0 is away: what is loaded for that one afterwards is what was
+ * saved of it. */
+static void yield_on(void)
+{
+    while (!READ_ONCE(stop))
+        hv_sched_op(SCHEDOP_yield, NULL);
+    vcpu_park();
+}
+
+static void be_away(void)
+{
+    CHECK_RC(sched_poll(NULL, 0, time_ns() + 2000000), 0);
+}
+
+static uint16_t es_get(void)
+{
+    uint16_t es;
+
+    __asm__ volatile("mov %%es, %0" : "=r"(es));
+    return es;
+}
+
+/* A selector whose descriptor went meanwhile cannot be loaded again: it is null then, and the
+ * failsafe callback tells which one it was. */
+static void test_stale_selector(void)
+{
+    uint64_t *table = table_new();
+    const struct trap *t;
+
+    CHECK_RC(load_gdt(table, 512), 0);
+    CHECK_RC(hv_update_descriptor(maddr_of(&table[1]), DATA64), 0);
+    CHECK_RC(vcpu_start(1, yield_on), 0);
+    __asm__ volatile("mov %0, %%es" : : "r"(0x0b));
+    CHECK(CATCH(be_away()) == NULL);
+    CHECK_EQ(es_get(), 0x0b);
+    CHECK_RC(hv_update_descriptor(maddr_of(&table[1]), 0), 0);
+    t = CATCH(be_away());
+    WRITE_ONCE(stop, true);
+    if (CHECK_TRAP(t, VEC_FAILSAFE, 0)) {
+        CHECK_EQ(t->regs.es, 0x0b);
+        CHECK_EQ(t->regs.ds, 0);
+        CHECK_EQ(t->upcall_mask, 1);
+    }
+    CHECK_EQ(es_get(), 0);
+    CHECK_RC(hv_set_gdt(NULL, 0), 0);
+    CHECK_RC(page_set_writable(table), 0);
+    page_free(table);
+}
+
 GUEST("descriptors", TEST(set_gdt), TEST(validation), TEST(update_descriptor), TEST(flat_segments),
-      TEST(ldt), TEST(ldt_bad_pages), TEST(segment_base), TEST(gs_swap));
+      TEST(ldt), TEST(ldt_bad_pages), TEST(segment_base), TEST(gs_swap), TEST(stale_selector));
