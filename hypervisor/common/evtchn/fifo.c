@@ -299,8 +299,7 @@ long fifo_init_control(void *arg)
 {
     struct evtchn_init_control *op = arg;
     struct domain *d = current->domain;
-    struct evtchn_domain *ed = d->evtchn;
-    struct fifo *made = NULL;
+    struct fifo *f, *made = NULL;
     long rc;
 
     op->link_bits = EVTCHN_FIFO_LINK_BITS;
@@ -309,19 +308,17 @@ long fifo_init_control(void *arg)
     if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || op->offset % 8)
         return -EINVAL;
     evtchn_lock(d);
-    if (ed->fifo) {
-        rc = add_control(d, ed->fifo, op);
-    } else {
-        made = hv_alloc(sizeof(*made) + d->max_vcpus * sizeof(made->vcpu[0]));
-        rc = made ? 0 : -ENOMEM;
-        for (unsigned i = 0; !rc && i < d->max_vcpus; i++)
+    f = d->evtchn->fifo;
+    if (!f) {
+        f = made = hv_alloc(sizeof(*made) + d->max_vcpus * sizeof(made->vcpu[0]));
+        for (unsigned i = 0; made && i < d->max_vcpus; i++)
             made->vcpu[i].control = INVALID_MFN;
-        rc = rc ? rc : add_control(d, made, op);
-        if (!rc)
-            switch_abi(d, made);
-        else
-            hv_free(made);
     }
+    rc = f ? add_control(d, f, op) : -ENOMEM;
+    if (rc)
+        hv_free(made);
+    else if (made)
+        switch_abi(d, made);
     evtchn_unlock(d);
     return rc;
 }

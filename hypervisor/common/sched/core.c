@@ -25,7 +25,7 @@ struct runqueue *sched_lock(const struct vcpu *v, unsigned long *flags)
     }
 }
 
-bool vcpu_runnable(const struct vcpu *v)
+static bool vcpu_runnable(const struct vcpu *v)
 {
     return !v->blocked && !v->down && v->pause_count == 0 && v->domain->pause_count == 0;
 }

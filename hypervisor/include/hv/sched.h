@@ -21,7 +21,6 @@ void vcpu_sleep_nosync(struct vcpu *v); /* it stopped being runnable (pause_coun
 void vcpu_sleep_sync(struct vcpu *v);   /* and wait until it is off */
 void vcpu_pause(struct vcpu *v);        /* pause_count++, sleep_sync; not current */
 void vcpu_unpause(struct vcpu *v);
-bool vcpu_runnable(const struct vcpu *v);
 void vcpu_kick(struct vcpu *v);         /* make it look at its pending events: wake, or IPI if it runs elsewhere */
 
 void schedule(void);                    /* softirq SCHEDULE */
