@@ -165,9 +165,8 @@ long domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op, struct hype
 
 static long credit2_params(struct domain *d, struct xen_domctl_scheduler_op *a)
 {
-    struct sched_params p;
+    struct sched_params p = d->sched.set;
 
-    sched_get_params(d, &p);
     if (a->cmd == XEN_DOMCTL_SCHEDOP_getinfo) {
         a->u.credit2.weight = (uint16_t)p.weight;
         a->u.credit2.cap = (uint16_t)p.cap;

@@ -4,8 +4,8 @@
  * each period, for all its vCPUs together; when it is used up they are parked until the timer fills
  * it again. Overuse is a debt for the next period. The timer runs only while something was used.
  *
- * Interface: sched_domain_init, sched_set_params, sched_get_params (hv/sched.h). Lock: the
- * budget is atomic; parked belongs to the runqueue's lock.
+ * Interface: sched_domain_init, sched_set_params (hv/sched.h). Lock: the budget is atomic; parked
+ * belongs to the runqueue's lock.
  */
 #include "sched.h"
 
@@ -129,9 +129,4 @@ int sched_set_params(struct domain *d, const struct sched_params *p)
         reweigh(v, p->weight);
     unpark_all(d);
     return 0;
-}
-
-void sched_get_params(const struct domain *d, struct sched_params *p)
-{
-    *p = d->sched.set;
 }

@@ -29,7 +29,6 @@ int sched_set_affinity(struct vcpu *v, const cpumask_t *hard); /* -EINVAL: no su
 void sched_set_soft_affinity(struct vcpu *v, const cpumask_t *soft); /* preferred, not obeyed */
 void sched_get_affinity(const struct vcpu *v, cpumask_t *hard, cpumask_t *soft); /* soft may be NULL */
 int sched_set_params(struct domain *d, const struct sched_params *p);
-void sched_get_params(const struct domain *d, struct sched_params *p);
 /* Each vCPU gets budget in each period (ns) whatever else runs; 0: none. -EINVAL; -ENOSPC: it does not fit. Controller's. */
 int sched_set_reservation(struct domain *d, uint64_t period_ns, uint64_t budget_ns);
 void sched_get_reservation(const struct domain *d, uint64_t *period_ns, uint64_t *budget_ns);
