@@ -52,7 +52,6 @@ int fpu_vcpu_init(struct vcpu *v)
         return -ENOMEM;
     area_reset(v->arch.xsave);
     v->arch.xcr0 = v->arch.xcr0_accum = cpu_has.xsave ? XCR0_X87 : 0;
-    v->arch.fpu_initialised = true;
     return 0;
 }
 
@@ -118,7 +117,6 @@ void fpu_restore(struct vcpu *v)
         area_reset(v->arch.xsave);
         restore_image(v->arch.xsave);
     }
-    v->arch.fpu_initialised = true;
     if (cpu_has.xsave)
         xcr0_load(v->arch.xcr0);
     if (v->arch.ctrlreg_cr0_ts)
