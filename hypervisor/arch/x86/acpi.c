@@ -48,7 +48,7 @@ static const struct table *map_table(uint64_t maddr, const char *signature)
 
     if (!maddr)
         return NULL;
-    t = map_firmware(maddr, sizeof(*t));
+    t = hv_map_window(maddr, sizeof(*t), HPTE_RO);
     if (!t || memcmp(t->signature, signature, 4))
         return NULL;
     length = t->length;
@@ -57,7 +57,7 @@ static const struct table *map_table(uint64_t maddr, const char *signature)
         return NULL;
     }
     if ((maddr & ~PAGE_MASK) + length > PAGE_SIZE)
-        t = map_firmware(maddr, length);
+        t = hv_map_window(maddr, length, HPTE_RO);
     if (t && !checksum_ok(t, length)) {
         pr_warn("ACPI: table %.4s has a wrong checksum; ignored\n", t->signature);
         return NULL;
@@ -76,7 +76,7 @@ static const struct rsdp *rsdp_at(const void *p)
 
 static uint64_t scan_rsdp(uint64_t start, uint64_t size)
 {
-    const char *p = map_firmware(start, size);
+    const char *p = hv_map_window(start, size, HPTE_RO);
 
     for (uint64_t off = 0; p && off + sizeof(struct rsdp) <= size; off += 16)
         if (rsdp_at(p + off))
@@ -94,11 +94,11 @@ static uint64_t efi_rsdp(void)
         uint8_t guid[16];
         uint64_t address;
     } * e;
-    const uint64_t *st = map_firmware(boot_info.efi_system_table, 120);
+    const uint64_t *st = hv_map_window(boot_info.efi_system_table, 120, HPTE_RO);
 
     if (!st || memcmp(st, "IBI SYST", 8) || st[13] > 1024)
         return 0;
-    e = map_firmware(st[14], st[13] * sizeof(*e));
+    e = hv_map_window(st[14], st[13] * sizeof(*e), HPTE_RO);
     for (uint64_t i = 0; e && i < st[13]; i++)
         if (!memcmp(e[i].guid, acpi2, 16))
             return e[i].address;
@@ -112,7 +112,7 @@ static uint64_t find_rsdp(void)
 
     if (boot_info.efi_system_table)
         return efi_rsdp();
-    ebda = map_firmware(0x40e, 2);
+    ebda = hv_map_window(0x40e, 2, HPTE_RO);
     if (ebda && *ebda >= 0x40)
         at = scan_rsdp((uint64_t)*ebda << 4, 1024);
     return at ? at : scan_rsdp(0xe0000, 0x20000);
@@ -243,7 +243,7 @@ void acpi_init(void)
     const struct rsdp *r;
 
     acpi.rsdp = find_rsdp();
-    r = acpi.rsdp ? rsdp_at(map_firmware(acpi.rsdp, sizeof(*r))) : NULL;
+    r = acpi.rsdp ? rsdp_at(hv_map_window(acpi.rsdp, sizeof(*r), HPTE_RO)) : NULL;
     for (unsigned i = 0; i < 16; i++)
         acpi.isa_irq[i].gsi = i;
     if (r && r->revision >= 2 && r->xsdt && (root = map_table(r->xsdt, "XSDT")))

@@ -9,7 +9,7 @@
 #include <asm/apic.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
-#include <asm/pv.h>
+#include <asm/hv_paging.h>
 
 enum apic_reg {
     APIC_ID = 0x20,
@@ -66,7 +66,7 @@ void apic_init(void)
 
     x2apic = (base & BASE_X2APIC) || (cpu_has.x2apic && opt.x2apic);
     if (!x2apic) {
-        mmio = ioremap(base & 0xffffff000UL, PAGE_SIZE);
+        mmio = hv_map_window(base & 0xffffff000UL, PAGE_SIZE, HPTE_DEVICE);
         if (!mmio)
             panic("no address space for the local APIC"); /* boot: nothing of a guest's runs yet */
     }

@@ -141,7 +141,7 @@ int hv_map_range(uint64_t va, mfn_t first, uint64_t nr_frames, uint64_t pte_flag
     return done ? 0 : -ENOMEM;
 }
 
-static void *map_window(uint64_t maddr, size_t size, uint64_t flags)
+void *hv_map_window(uint64_t maddr, size_t size, uint64_t flags)
 {
     uint64_t first = maddr & PAGE_MASK,
              pages = (ROUND_UP(maddr + size, PAGE_SIZE) - first) >> PAGE_SHIFT, va;
@@ -158,16 +158,6 @@ static void *map_window(uint64_t maddr, size_t size, uint64_t flags)
     if (!va || hv_map_range(va, maddr_to_mfn(first), pages, flags))
         return NULL;
     return (void *)(va + (maddr - first));
-}
-
-void *ioremap(uint64_t maddr, size_t size)
-{
-    return map_window(maddr, size, HPTE_RW | PTE_PCD | PTE_PWT);
-}
-
-void *map_firmware(uint64_t maddr, size_t size)
-{
-    return map_window(maddr, size, HPTE_RO);
 }
 
 /* --- per-CPU regions --- */

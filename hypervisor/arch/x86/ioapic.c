@@ -7,7 +7,7 @@
 #include <hv/printk.h>
 #include <asm/acpi.h>
 #include <asm/irq.h>
-#include <asm/pv.h>
+#include <asm/hv_paging.h>
 
 #define REG_VERSION    1
 #define REG_ENTRY(pin) (0x10 + 2 * (pin))
@@ -48,7 +48,7 @@ unsigned ioapic_init(void)
 
         a->base = acpi.ioapic[n].address;
         a->gsi_base = acpi.ioapic[n].gsi_base;
-        a->mmio = ioremap(a->base, PAGE_SIZE);
+        a->mmio = hv_map_window(a->base, PAGE_SIZE, HPTE_DEVICE);
         if (!a->mmio || reg_read(a, REG_VERSION) == 0xffffffff || a->gsi_base > 1024) {
             pr_warn("IO-APIC at %lx does not answer; ignored\n", a->base);
             continue;

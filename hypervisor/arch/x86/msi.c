@@ -11,7 +11,7 @@
 #include <asm/irq.h>
 #include <asm/msr.h>
 #include <asm/pci.h>
-#include <asm/pv.h>
+#include <asm/hv_paging.h>
 
 #define CAP_MSI            0x05
 #define CAP_MSIX           0x11
@@ -72,7 +72,7 @@ static int note_table_pages(uint64_t first, uint64_t last)
             rc = -EINVAL;
         else if (nr_table_pages == MAX_TABLE_PAGES)
             rc = -ENOSPC;
-        else if (!(va = (char *)ioremap(f << PAGE_SHIFT, PAGE_SIZE)))
+        else if (!(va = (char *)hv_map_window(f << PAGE_SHIFT, PAGE_SIZE, HPTE_DEVICE)))
             rc = -ENOMEM;
         else {
             table_pages[nr_table_pages].frame = f;

@@ -136,7 +136,7 @@ void smp_start(void)
 {
     unsigned limit = opt.maxcpus ? MIN(opt.maxcpus, (unsigned)MAX_CPUS) : MAX_CPUS;
     uint64_t page = trampoline_page();
-    void *low = page && limit > 1 ? ioremap(page, PAGE_SIZE) : NULL;
+    void *low = page && limit > 1 ? hv_map_window(page, PAGE_SIZE, HPTE_DEVICE) : NULL;
 
     if (low)
         memcpy(low, trampoline_start, trampoline_end - trampoline_start);

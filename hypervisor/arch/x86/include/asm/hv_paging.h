@@ -32,10 +32,11 @@
 #define IOREMAP_SIZE 0x40000000UL
 
 /* PTE bits of the hypervisor's own mappings */
-#define HPTE_RW    (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
-#define HPTE_RO    (PTE_P | PTE_A | PTE_NX)
-#define HPTE_RX    (PTE_P | PTE_A)
-#define HPTE_TABLE (PTE_P | PTE_RW | PTE_A)
+#define HPTE_RW     (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
+#define HPTE_DEVICE (HPTE_RW | PTE_PCD | PTE_PWT)
+#define HPTE_RO     (PTE_P | PTE_A | PTE_NX)
+#define HPTE_RX     (PTE_P | PTE_A)
+#define HPTE_TABLE  (PTE_P | PTE_RW | PTE_A)
 
 static inline uint64_t percpu_va(unsigned cpu, unsigned page)
 {
@@ -60,9 +61,9 @@ void hv_paging_init(void);
 int hv_paging_cpu_init(unsigned cpu);
 /* The page table of a CPU's region: 512 entries. */
 extern uint64_t *percpu_l1[];
-/* Map firmware tables or other memory that is not the allocator's, write-back, for ever; NULL: out
- * of room. */
-void *map_firmware(uint64_t maddr, size_t size);
+/* Map what is not the allocator's, for ever: a device (HPTE_DEVICE) or the firmware's tables
+ * (HPTE_RO). NULL: out of room. */
+void *hv_map_window(uint64_t maddr, size_t size, uint64_t flags);
 /* A zeroed page of the hypervisor's: from the boot pool until the heap is there. NULL: none. */
 void *hv_boot_page(void);
 uint64_t image_va_to_maddr(const void *p);

@@ -93,8 +93,6 @@ void tlb_filter(cpumask_t *cpus, uint32_t stamp);       /* drop CPUs that flushe
 /* Copy the hypervisor's slots 256…271 into a guest L4 being validated (l4: mapped table). */
 void hv_fill_guest_l4(uint64_t *l4);
 mfn_t idle_l4(void);
-/* Map [maddr, +size) uncached (devices), page-granular; NULL: out of room. For the hypervisor's own use, for ever. */
-void *ioremap(uint64_t maddr, size_t size);
 /* Map/unmap one heap or table page at a fixed hypervisor address (frame table, heap chunks, M2P): flags are PTE flags. */
 int hv_map_range(uint64_t va, mfn_t first, uint64_t nr_frames, uint64_t pte_flags);
 /* The guest-visible GDT of this CPU: page i (0…13) shows `f` (INVALID_MFN: the zero page); the LDT window likewise (0…15). */
