@@ -15,7 +15,8 @@
 #define PER_PAGE      (PAGE_SIZE / 8)
 #define GUEST_ENTRIES (FIRST_RESERVED_GDT_PAGE * PER_PAGE)
 
-bool descriptor_ok(uint64_t *desc)
+/* False: refused. It may be adjusted. */
+static bool descriptor_ok(uint64_t *desc)
 {
     if (!(*desc & DESC_P))
         return true; /* using it faults */

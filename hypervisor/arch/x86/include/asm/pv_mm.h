@@ -117,7 +117,6 @@ bool pv_destroy_ldt(struct vcpu *v); /* true if something was mapped: flush */
 bool pv_map_ldt_page(struct vcpu *v, uint64_t page); /* of the window; false also if it has no such page */
 
 /* --- descriptor.c --- */
-bool descriptor_ok(uint64_t *desc); /* may be adjusted; false: refused */
 /* Empty n slots of v's GDT or LDT; show: what tells this CPU. True if there was anything. */
 bool pv_drop_descriptors(struct vcpu *v, mfn_t *slot, unsigned n, void (*show)(unsigned, mfn_t));
 
