@@ -22,6 +22,7 @@ info() { sed -n "s/^$1 *: //p" /tmp/info; }
 # What is looked at again and again is asked of mullion: xl costs the scripts of a device that comes or goes too much of the machine.
 gone() { [ -z "$(state "$1")" ]; }
 memory_is() { [ "$(mullion list | awk '$1 == "g" { print $5 }')" = "$1" ]; }
+alone() { [ "$(xl list | wc -l)" = 2 ]; } # xl takes a domain's entries from the store before the domain
 state_has() { row g | grep -q "$1"; } # a letter of xl's State column
 
 init_dom0() {
@@ -183,7 +184,7 @@ reboot() {
 shutdown() {
 	xl shutdown -w g
 	until_within 120 gone g
-	expect "domains" "$(xl list | wc -l)" 2
+	until_within 30 alone
 	tail -n 3 /var/log/mullion/console/g.log
 	tail -n 1 /var/log/mullion/console/g.log | grep -q 'reboot: ' # the kernel's last word, after its file systems
 	grep -q 'reason code 0' /var/log/xen/xl-g.log
