@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "rounds.h"
+
 enum { ROUNDS = 9, CALLS = 1000, TRIPS = 100, PAGES = 256, PAGE = 4096 };
 
 static void stop(void)
@@ -30,36 +32,10 @@ static void stop(void)
         pause();
 }
 
-static void need(int ok, const char *what)
-{
-    if (ok)
-        return;
-    printf("FAIL %s: %m\n", what);
-    stop();
-}
-
-static inline uint64_t ticks(void)
-{
-    uint32_t low, high;
-
-    __asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
-    return (uint64_t)high << 32 | low;
-}
-
-/* The least of ROUNDS runs of `operation`, which does what is measured `per` times. */
+/* `operation` does what is measured `per` times. */
 static void measure(const char *name, void (*operation)(void), unsigned int per)
 {
-    uint64_t best = UINT64_MAX;
-
-    operation(); /* the first pays for what later ones find in caches */
-    for (int i = 0; i < ROUNDS; i++) {
-        uint64_t start = ticks(), took;
-
-        operation();
-        took = ticks() - start;
-        best = took < best ? took : best;
-    }
-    printf("row 14 %s: %lu\n", name, best / per);
+    printf("row 14 %s: %lu\n", name, least(ROUNDS, 1, operation) / per);
 }
 
 static void system_calls(void)

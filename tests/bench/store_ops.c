@@ -32,6 +32,8 @@
 #include <xen/io/xs_wire.h>
 #include <xenstore.h>
 
+#include "rounds.h"
+
 enum { ROUNDS = 5, REPEATS = 100, GUESTS = 300, NODES = 120, WATCHES = 6 };
 
 #define SOCKET "/run/xenstored/socket"
@@ -52,37 +54,9 @@ static void stop(void)
     _exit(1); /* and the kernel panics */
 }
 
-static void need(bool ok, const char *what)
-{
-    if (ok)
-        return;
-    printf("FAIL %s: %m\n", what);
-    stop();
-}
-
-static inline uint64_t ticks(void)
-{
-    uint32_t low, high;
-
-    __asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
-    return (uint64_t)high << 32 | low;
-}
-
-/* The least of ROUNDS runs of REPEATS times `operation`. */
 static void measure(const char *name, const char *where, void (*operation)(void))
 {
-    uint64_t best = UINT64_MAX;
-
-    operation(); /* the first pays for what later ones find in caches */
-    for (int i = 0; i < ROUNDS; i++) {
-        uint64_t start = ticks(), took;
-
-        for (int n = 0; n < REPEATS; n++)
-            operation();
-        took = ticks() - start;
-        best = took < best ? took : best;
-    }
-    printf("row 17 %s%s: %lu\n", name, where, best / REPEATS);
+    printf("row 17 %s%s: %lu\n", name, where, least(ROUNDS, REPEATS, operation) / REPEATS);
 }
 
 static void read_in(xs_transaction_t t)
