@@ -33,9 +33,8 @@ MATRIX = [
     dict(cpu="qemu64", smp=2, machine="pc", bus="virtio", mem="6G"),
     dict(cpu="qemu64", smp=2, machine="q35", bus="sata", mem="2G"),
 ]
-# A CPU's thread in QEMU 7.2 that the host held up while another one moved a PCI window writes to its APIC through a table that is gone, and
-# QEMU dies (SIGSEGV in memory_region_dispatch_write). With eight threads on two CPUs that is one boot in three: so all are in one thread,
-# which takes a tenth of the time, too.
+# A CPU's thread in QEMU 7.2 that the host held up while another one moved a PCI window can write to its APIC through a table that is gone,
+# and QEMU dies (SIGSEGV; twice in a day, with eight threads on two CPUs). So all are in one thread, which is faster there, too.
 EIGHT = dict(smp=8, hv_append="dom0_max_vcpus=8", accel="tcg,thread=single")
 SMEP, SMAP = 1 << 20, 1 << 21
 
